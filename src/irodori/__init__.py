@@ -1,0 +1,1 @@
+"""Colour line art from a reference image."""

@@ -1,0 +1,141 @@
+"""The contract that every colorization system signs; `tests/systems/` holds each of them to it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from irodori.data.sample import Sample
+from irodori.image import pad_to_multiple
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a colouring starts from, in the internal form (`irodori.image`).
+
+    sketch: ``(B, 1, H, W)``, lines -1, paper +1.
+    references: any number of ``(B, 3, h, w)`` colour images in [-1, 1]; empty means "no reference".
+    """
+
+    sketch: Tensor
+    references: tuple[Tensor, ...] = ()
+
+
+@dataclass(frozen=True)
+class Noise:
+    """One seed per image, so that an image is the same alone, in any batch and on any device."""
+
+    seeds: tuple[int, ...]
+
+    def normal(self, shape: tuple[int, ...], device: torch.device) -> Tensor:
+        """One independent normal draw per seed: ``(len(seeds), *shape)``."""
+        draws = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in self.seeds]
+        return torch.stack(draws).to(device)
+
+
+@dataclass(frozen=True)
+class Attention:
+    """A learned attention map: how much each sketch position took from each reference position.
+
+    weights: ``(B, Q, K)``, rows sum to 1; Q = positions of `sketch_grid` (row-major), K = positions of all
+    `reference_grids`, one after the other.
+    """
+
+    weights: Tensor
+    sketch_grid: tuple[int, int]
+    reference_grids: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Output:
+    """A colouring at network size: ``image (B, 3, H, W)`` in [-1, 1], and what the system can tell about it."""
+
+    image: Tensor
+    attention: Attention | None = None
+    warped_reference: Tensor | None = None
+    log_prob: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Parameters that are trained together, in one optimizer step.
+
+    name: passed to `System.losses`.
+    parameters: what moves; everything else is frozen meanwhile.
+    learning_rate_scale: factor on the recipe's learning rate (SCFT: 2 for the discriminator).
+    """
+
+    name: str
+    parameters: tuple[nn.Parameter, ...]
+    learning_rate_scale: float = 1.0
+
+
+class System(nn.Module, ABC):
+    """A colorization method: its networks, its losses and its way to colour.
+
+    MUST: build from its config alone; be deterministic given `noise`; keep frozen parts out of every phase; accept
+    any input size from 17x31 up; work without a reference.
+    CAN: return attention, warped reference, log-probability.
+
+    `colorize` is `paint(encode_sketch(...), encode_references(...))`; the halves are separate so that an interactive
+    user pays for an encoding once.  The three get sizes that are multiples of `size_multiple`.
+    """
+
+    name: ClassVar[str]
+    config_type: ClassVar[type]
+    size_multiple: ClassVar[int]
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.config = config
+
+    @property
+    def image_size(self) -> int:
+        """Longest side, in pixels, at which the network does its best work (its training size)."""
+        return int(self.config.image_size)
+
+    @abstractmethod
+    def phases(self) -> tuple[Phase, ...]:
+        """Who is trained together, in the order of one training step."""
+
+    @abstractmethod
+    def losses(self, phase: str, batch: Sample) -> dict[str, Tensor]:
+        """The weighted loss terms of a phase, named as in the paper; their sum is minimised.
+
+        Terms whose name starts with an underscore are only logged.
+        """
+
+    @abstractmethod
+    def encode_sketch(self, sketch: Tensor) -> Any:
+        """All that `paint` needs of the sketch ``(B, 1, H, W)``."""
+
+    @abstractmethod
+    def encode_references(self, references: Sequence[Tensor], like: Tensor) -> Any:
+        """All that `paint` needs of the references; `like` is the sketch, for batch size and device if there are none."""
+
+    @abstractmethod
+    def paint(self, sketch_code: Any, reference_code: Any, noise: Noise) -> Output:
+        """The colouring from the two encodings."""
+
+    def colorize(self, inputs: Inputs, noise: Noise | None = None) -> Output:
+        """Colours sketches of any size from 17x31 up; the output has the sketch's size."""
+        noise = noise or Noise(tuple(range(len(inputs.sketch))))
+        height, width = inputs.sketch.shape[-2:]
+        sketch = pad_to_multiple(inputs.sketch, self.size_multiple)
+        references = [pad_to_multiple(reference, self.size_multiple) for reference in inputs.references]
+        output = self.paint(self.encode_sketch(sketch), self.encode_references(references, like=sketch), noise)
+        return Output(
+            image=output.image[..., :height, :width],
+            attention=output.attention,
+            warped_reference=output.warped_reference,
+            log_prob=output.log_prob,
+        )
+
+    def forward(self, phase: str, batch: Sample) -> dict[str, Tensor]:
+        """The losses; the training loop calls the module so that distributed wrappers see the call."""
+        return self.losses(phase, batch)

@@ -19,7 +19,8 @@ class Sample:
     valid: ``(B, 1, H, W)``, 1 where `color` is known; 0 on parts whose colour the reference does not show.
     correspondence: ``(B, 2, H, W)``, for each sketch pixel the ``(x, y)`` in reference pixels where its colour is;
         NaN where that is unknown or outside the reference.
-    parts: ``(B, H, W)`` part number of each sketch pixel, -1 where unknown.
+    parts: ``(B, H, W)`` part number of each sketch pixel (`irodori.data.index.PART_NAMES`), -1 where unknown.
+    reference_parts: the same for the reference.
     """
 
     sketch: Tensor
@@ -28,6 +29,7 @@ class Sample:
     valid: Tensor
     correspondence: Tensor
     parts: Tensor
+    reference_parts: Tensor
 
     def to(self, device: torch.device) -> Sample:
         return Sample(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})

@@ -1,1 +1,70 @@
-"""The registry of colorization systems."""
+"""The registry of colorization systems, their presets, and how a weight file becomes a system."""
+
+from __future__ import annotations
+
+import difflib
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from irodori.checkpoint import Header, check_keys, load, read_header
+from irodori.config import from_dict
+from irodori.errors import ConfigError, WeightsError
+from irodori.systems.base import System
+from irodori.systems.recipe import Recipe
+from irodori.systems.scft import presets as scft_presets
+from irodori.systems.scft.system import SCFT
+
+SYSTEMS: dict[str, type[System]] = {system.name: system for system in (SCFT,)}
+
+PRESETS: dict[str, Recipe] = {recipe.name: recipe for recipe in scft_presets.PRESETS}
+
+ENTRY_POINTS = "irodori.systems"
+"""Entry-point group through which other packages add a system: a class that signs `System`, named as in `name`."""
+
+
+def system_type(name: str) -> type[System]:
+    """The class of a system, ours or a registered one; ConfigError with the valid names otherwise."""
+    if name in SYSTEMS:
+        return SYSTEMS[name]
+    for entry in entry_points(group=ENTRY_POINTS, name=name):
+        return entry.load()
+    raise ConfigError(f"unknown system '{name}'; known: {', '.join(SYSTEMS)}")
+
+
+def preset(name: str) -> Recipe:
+    """A preset by name; ConfigError with the nearest name otherwise."""
+    if name in PRESETS:
+        return PRESETS[name]
+    near = difflib.get_close_matches(name, PRESETS, 1)
+    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(PRESETS)}"
+    raise ConfigError(f"unknown preset '{name}'; {hint}")
+
+
+def build_system(system_name: str, config: Any) -> System:
+    """A system with fresh weights from its name and configuration (a dataclass, or plain data from a header)."""
+    kind = system_type(system_name)
+    return kind(config if isinstance(config, kind.config_type) else from_dict(kind.config_type, config, system_name))
+
+
+def load_system(path: Path) -> System:
+    """The system in a weight file, in evaluation mode; WeightsError when anything does not fit."""
+    header, tensors = load(path)
+    try:
+        system = build_system(header.system, header.config)
+    except ConfigError as error:
+        raise WeightsError(f"{path}: made by another version or system ({error}); update irodori") from error
+    check_keys(path, system.state_dict(), tensors)
+    system.load_state_dict(tensors)
+    return system.eval().requires_grad_(False)
+
+
+def recipe_system_name(recipe: Recipe) -> str:
+    """The system that a preset configures: the part of its name before the slash."""
+    return recipe.name.partition("/")[0]
+
+
+__all__ = [
+    "PRESETS", "SYSTEMS", "Header", "Recipe", "System", "build_system", "load_system", "preset", "read_header",
+    "recipe_system_name", "system_type",
+]  # fmt: skip

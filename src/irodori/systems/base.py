@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from irodori.data.sample import Sample
 from irodori.image import pad_to_multiple
+from irodori.nn.features import Features
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,16 @@ class System(nn.Module, ABC):
     def __init__(self, config: Any) -> None:
         super().__init__()
         self.config = config
+        self._frozen_features: list[Features] = []  # in a list: no submodule, so that no weight file holds it
+
+    @property
+    def frozen_features(self) -> Features | None:
+        """The frozen feature network of the perceptual losses, once `use_features` has given one."""
+        return self._frozen_features[0] if self._frozen_features else None
+
+    def use_features(self, features: Features) -> None:
+        """Gives the system a frozen feature network for training; it is neither trained nor saved."""
+        self._frozen_features = [features]
 
     @property
     def image_size(self) -> int:

@@ -1,0 +1,1 @@
+"""The only training loop: phases, averaged weights, exact resume, run folders."""

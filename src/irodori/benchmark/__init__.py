@@ -1,0 +1,1 @@
+"""Measuring colourings against exact truth."""

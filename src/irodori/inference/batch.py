@@ -1,0 +1,190 @@
+"""Many sketches to a folder: resumable, one failure does not stop the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from irodori.errors import InputError, IrodoriError
+from irodori.image_io import read_metadata, write_image
+from irodori.inference.colorizer import Colorizer, check_image_size, check_lines
+from irodori.inference.correspondence import Point
+from irodori.inference.finish import LineMode
+from irodori.inference.plan import Job, plan_jobs
+from irodori.inference.prepare import Polarity
+from irodori.inference.result import METADATA_KEY, Result
+
+__all__ = ["BatchReport", "Done", "Job", "Options", "plan_jobs", "run_jobs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How all sketches of a batch are colored; see `Colorizer.__call__`.
+
+    attention: a file, or for several sketches a folder, for pictures of where the points looked; None for none.
+    points: ``(x, y)`` in sketch pixels for those pictures; empty: chosen by the program.
+    """
+
+    lines: LineMode = "keep"
+    polarity: Polarity = "auto"
+    image_size: int | None = None
+    seed: int = 0
+    attention: Path | None = None
+    points: tuple[Point, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_lines(self.lines)
+        if self.image_size is not None:
+            check_image_size(self.image_size)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A file that was written: what the result said about itself, and how long it took in seconds."""
+
+    job: Job
+    notices: tuple[str, ...]
+    provenance: dict[str, str]
+    seconds: float
+    attention: Path | None = None
+
+
+@dataclass
+class BatchReport:
+    """What became of the jobs.
+
+    skipped: outputs that were there already, made from the same inputs with the same model and options.
+    failed: sketch and reason.
+    """
+
+    done: list[Done] = field(default_factory=list)
+    skipped: list[Path] = field(default_factory=list)
+    failed: list[tuple[Path, str]] = field(default_factory=list)
+
+
+def run_jobs(
+    colorizer: Colorizer,
+    jobs: Sequence[Job],
+    options: Options | None = None,
+    *,
+    overwrite: bool = False,
+    on_done: Callable[[Done], None] = lambda done: None,
+) -> BatchReport:
+    """Colors all jobs one after the other, with a progress bar on stderr if there are several.
+
+    overwrite: also outputs that are there already, whoever made them.  on_done: called after each written file.
+    """
+    runner, report = _Runner(colorizer, options or Options(), len(jobs) > 1), BatchReport()
+    for job in tqdm(jobs, desc="coloring", unit="sketch", disable=len(jobs) < 2):
+        try:
+            done = runner.run(job, overwrite)
+        except (IrodoriError, MemoryError, torch.OutOfMemoryError) as error:
+            report.failed.append((job.sketch, str(error) or f"{job.sketch} needs more memory than there is"))
+            continue
+        if done is None:
+            report.skipped.append(job.output)
+            continue
+        report.done.append(done)
+        with tqdm.external_write_mode():
+            on_done(done)
+    return report
+
+
+class _Runner:
+    """Runs jobs on one colorizer and remembers which references it holds."""
+
+    def __init__(self, colorizer: Colorizer, options: Options, many: bool) -> None:
+        self.colorizer, self.options, self.many = colorizer, options, many
+        self.references: tuple[Path, ...] | None = None
+
+    def run(self, job: Job, overwrite: bool) -> Done | None:
+        """Colors one sketch; None if its output is there already."""
+        if job.problem:
+            raise InputError(job.problem)
+        start = time.perf_counter()
+        attention = self._attention_file(job)
+        wanted = self._fingerprint(job)
+        if not overwrite and job.output.exists() and self._is_current(job.output, wanted, attention):
+            return None
+        result = self._color(job)
+        if attention is not None:
+            self._write_attention(attention, result, job)
+        result.save(job.output, extra=wanted)
+        return Done(job, result.notices, result.provenance, time.perf_counter() - start, attention)
+
+    def _color(self, job: Job) -> Result:
+        options = self.options
+        self.colorizer.set_sketch(job.sketch, polarity=options.polarity, image_size=options.image_size)
+        if job.references != self.references:
+            self.references = None  # if one of them cannot be read, the next job must not believe that it is set
+            self.colorizer.set_reference(list(job.references))
+            self.references = job.references
+        return self.colorizer.run(seed=options.seed, lines=options.lines)
+
+    def _fingerprint(self, job: Job) -> dict[str, str]:
+        """Inputs, model and options: two outputs with the same fingerprint are the same picture."""
+        size = self.options.image_size or self.colorizer.system.image_size
+        return {
+            "weights": self.colorizer.weights_hash,
+            "lines": self.options.lines,
+            "polarity": self.options.polarity,
+            "image_size": str(size),
+            "seed": str(self.options.seed),
+            "sketch_sha256": content_hash(job.sketch),
+            "reference_sha256": " ".join(_reference_hash(path) for path in job.references),
+        }
+
+    def _is_current(self, output: Path, wanted: dict[str, str], attention: Path | None) -> bool:
+        """Whether the output is what this job would make; InputError if it is not even a file of this program."""
+        found = _provenance(output)
+        if found is None:
+            raise InputError(f"{output} exists and was not made by irodori: choose another output, or --overwrite it")
+        matches = all(found.get(key) == value for key, value in wanted.items())
+        return matches and (attention is None or attention.exists())
+
+    def _attention_file(self, job: Job) -> Path | None:
+        folder = self.options.attention
+        if folder is None or not job.references:
+            return None
+        return folder / job.output.with_suffix(".png").name if self.many or folder.is_dir() else folder
+
+    def _write_attention(self, path: Path, result: Result, job: Job) -> None:
+        if result.correspondence is None:
+            raise InputError(f"{job.sketch}: the model {self.colorizer.name} has no attention to show: leave it out")
+        write_image(path, result.correspondence.picture(self.options.points))
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits; InputError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): check the path") from error
+
+
+@lru_cache(maxsize=64)
+def _reference_hash(path: Path) -> str:
+    return content_hash(path)
+
+
+def _provenance(path: Path) -> dict[str, str] | None:
+    """What a file says about how it was made; None if this program did not make it.
+
+    BMP has no place for provenance: such a file counts as ours, but never as current.
+    """
+    if path.suffix.lower() == ".bmp":
+        return {}
+    try:
+        found = json.loads(read_metadata(path)[METADATA_KEY])
+    except (IrodoriError, KeyError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

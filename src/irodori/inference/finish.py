@@ -1,0 +1,223 @@
+"""From the network's image to the drawing's own size, without color across lines.
+
+The network works on a few hundred pixels and draws the lines itself, as its training targets do.  So its ink is
+taken out (`lift_lines`), the bare colors are enlarged region by region (`upsample_colors`), and the artist's own
+lines go on top (`composite`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from irodori.errors import InputError
+from irodori.image import Pixels, resize
+from irodori.inference.regions import Mask, Regions, at_centers, closed_regions, extend_regions, ink_share, nearest
+
+LineMode = Literal["keep", "model", "none"]
+LINE_MODES: tuple[str, ...] = get_args(LineMode)
+
+BAND_ROWS = 1024
+HALO_ROWS = 32
+"""Bands are extended by this many rows: ink further from any paper has no side, and takes the plain color."""
+INKED = 8
+"""A cell is inked from 3 % of its area: one line through a cell 31 pixels wide."""
+MOSTLY_INK = 153
+SOLID_CELLS = 4.0
+"""Ink further than this from paper is no line but a solid area, which keeps the color that the network gave it."""
+SEARCH_CELLS = 3
+
+
+@dataclass(frozen=True)
+class ColorCells:
+    """The network's colors without ink.
+
+    colors: ``(h, w, 3)`` uint8.
+    regions: ``(h, w)`` int32, the closed region that each color belongs to, 0 where there is none.
+    """
+
+    colors: Pixels
+    regions: Regions
+
+
+def fill_colors(image: Pixels, lines: Pixels) -> Pixels:
+    """The color layer of a drawing: the network's ``(h, w, 3)`` in the size of the lines, ``(H, W, 3)``, without ink.
+
+    A drawing smaller than the network's image is enlarged first, because its regions are finer there.
+    """
+    size = (max(lines.shape[0], image.shape[0]), max(lines.shape[1], image.shape[1]))
+    fine_lines = _enlarge(lines, size)
+    regions = closed_regions(fine_lines)
+    colors = upsample_colors(lift_lines(image, fine_lines, regions), regions)
+    return resize(colors, (lines.shape[0], lines.shape[1]))
+
+
+def lift_lines(image: Pixels, lines: Pixels, regions: Regions) -> ColorCells:
+    """Replaces the ink of a network image ``(h, w, 3)`` by the nearest colors beside it.
+
+    In cells on a line or next to one, clean colors of the same closed region spread (`spread_colors`); a region
+    without any clean cell keeps its own color, brightened by the ink that it contains.
+    """
+    size = image.shape[:2]
+    centers, ink = at_centers(regions, size), ink_share(regions, size)
+    clean = (cv2.dilate((ink > INKED).view(np.uint8), np.ones((3, 3), np.uint8)) == 0) & (centers > 0)
+    colors = np.where(clean[..., None], image, remove_ink(image, lines))
+    unreached = spread_colors(colors, centers, clean)
+    samples = (centers > 0) & (~unreached | (ink < MOSTLY_INK))
+    if not samples.any():
+        return ColorCells(colors, np.zeros(size, np.int32))
+    source, distance = nearest(samples)
+    source = np.where(distance > SOLID_CELLS, np.arange(source.size, dtype=np.int32).reshape(size), source)
+    return ColorCells(colors.reshape(-1, 3)[source], centers.reshape(-1)[source])
+
+
+def spread_colors(colors: Pixels, regions: Regions, known: Mask) -> Mask:
+    """Fills, in place, unknown cells with the mean color of their known neighbors of the same region, round by round.
+
+    Returns the cells ``(h, w)`` with a region that no color reached.
+    """
+    width = colors.shape[1] + 2
+    region = np.pad(regions, 1).reshape(-1)
+    reached = np.pad(np.where(known, regions, np.int32(0)), 1).reshape(-1)
+    values = np.pad(colors, ((1, 1), (1, 1), (0, 0))).reshape(-1, 3)
+    steps = np.array([dy * width + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx], dtype=np.int32)
+    front = rest = np.flatnonzero((region > 0) & (reached == 0)).astype(np.int32)
+    while front.size:
+        same = (reached[rest[:, None] + steps] == region[rest, None]).astype(np.float32)
+        count = same.sum(axis=1)
+        front, weights = rest[count > 0], (same / np.maximum(count, 1)[:, None])[count > 0]
+        values[front] = np.rint(np.einsum("nk,nkc->nc", weights, values[front[:, None] + steps].astype(np.float32)))
+        reached[front] = region[front]
+        rest = rest[count == 0]
+    colors[:] = values.reshape(-1, width, 3)[1:-1, 1:-1]
+    return ((region > 0) & (reached == 0)).reshape(-1, width)[1:-1, 1:-1]
+
+
+def remove_ink(image: Pixels, lines: Pixels) -> Pixels:
+    """Undoes the multiplication by the lines, as far as rounding allows: ``image / (lines / 255)``, ``(h, w, 3)``."""
+    paper = np.maximum(resize(lines, image.shape[:2]), 64)
+    return np.asarray(cv2.divide(image, cv2.merge([paper] * 3), scale=255), dtype=np.uint8)
+
+
+def upsample_colors(cells: ColorCells, regions: Regions) -> Pixels:
+    """Enlarges colors to the drawing's ``(H, W, 3)``: bilinear, but only from cells of the pixel's own region.
+
+    Most pixels lie among cells of their own region, where that is plain bilinear interpolation; the others, along
+    the lines, are done again, in bands of rows to bound the memory.
+    """
+    height, width = regions.shape
+    colors: Pixels = np.asarray(cv2.resize(cells.colors, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    common, means = _common_region(cells.regions), _region_means(cells, int(regions.max()))
+    for top in range(0, height, BAND_ROWS):
+        band = slice(top, min(top + BAND_ROWS, height))
+        own = _extended_band(regions, band)
+        _recolor_band(colors[band], own, _grid(height, cells.regions.shape[0])[band], cells, common, means)
+        _soften_under_ink(colors[band], regions[band] == 0)
+    return colors
+
+
+def _extended_band(regions: Regions, band: slice) -> Regions:
+    start = max(band.start - HALO_ROWS, 0)
+    return extend_regions(regions[start : band.stop + HALO_ROWS])[band.start - start : band.stop - start]
+
+
+def _grid(side: int, cells: int) -> NDArray[np.float32]:
+    """Where the pixels of a side lie among its cells: ``(side,)`` in cell units, centers at integers, clipped."""
+    positions = (np.arange(side, dtype=np.float32) + 0.5) * (cells / side) - 0.5
+    return np.clip(positions, 0, cells - 1, dtype=np.float32)
+
+
+def _common_region(regions: Regions) -> Regions:
+    """The region that a cell shares with its right, lower and diagonal neighbor; -1 where they differ."""
+    padded = np.pad(regions, ((0, 1), (0, 1)), mode="edge")
+    same = (padded[1:, :-1] == regions) & (padded[:-1, 1:] == regions) & (padded[1:, 1:] == regions)
+    return np.where(same, regions, np.int32(-1))
+
+
+def _region_means(cells: ColorCells, last: int) -> NDArray[np.float32]:
+    """Mean color of the cells of each region, ``(last + 1, 3)``; NaN for a region without a cell."""
+    flat, colors = cells.regions.reshape(-1), cells.colors.reshape(-1, 3)
+    count = np.bincount(flat, minlength=last + 1)
+    sums = np.stack([np.bincount(flat, weights=colors[:, c], minlength=last + 1) for c in range(3)], axis=1)
+    return np.where(count[:, None] > 0, sums / np.maximum(count, 1)[:, None], np.nan).astype(np.float32)
+
+
+def _recolor_band(
+    colors: Pixels,
+    own: Regions,
+    rows: NDArray[np.float32],
+    cells: ColorCells,
+    common: Regions,
+    means: NDArray[np.float32],
+) -> None:
+    """Recomputes, in place, the pixels of a band whose four cells are not all of the pixel's own region."""
+    columns = _grid(own.shape[1], cells.regions.shape[1])
+    mixed = np.flatnonzero(common[rows.astype(np.int32)[:, None], columns.astype(np.int32)] != own)
+    if not mixed.size:
+        return
+    row, column = np.divmod(mixed.astype(np.int32), np.int32(own.shape[1]))
+    region = own.reshape(-1)[mixed]
+    found = _same_region_colors(cells, region, rows[row], columns[column], 0)
+    lost = np.flatnonzero(np.isnan(found[:, 0]))
+    found[lost] = _same_region_colors(cells, region[lost], rows[row[lost]], columns[column[lost]], SEARCH_CELLS)
+    found = np.where(np.isnan(found), means[region], found)
+    found = np.where(np.isnan(found), colors[row, column], found)
+    colors[row, column] = np.rint(found).astype(np.uint8)
+
+
+def _same_region_colors(
+    cells: ColorCells, region: Regions, y: NDArray[np.float32], x: NDArray[np.float32], reach: int
+) -> NDArray[np.float32]:
+    """Weighted mean color of the cells of `region` around ``(x, y)``: ``(N, 3)``, NaN where there is none.
+
+    reach 0: bilinear weights on the four cells around.  Otherwise a window that reaches further, nearest cells first.
+    """
+    height, width = cells.regions.shape
+    flat_regions, flat_colors = cells.regions.reshape(-1), cells.colors.reshape(-1, 3)
+    base_y, base_x = y.astype(np.int32), x.astype(np.int32)
+    total, weights = np.zeros((len(y), 3), np.float32), np.zeros(len(y), np.float32)
+    for dy in range(-reach, reach + 2):
+        for dx in range(-reach, reach + 2):
+            cell_y, cell_x = base_y + np.int32(dy), base_x + np.int32(dx)
+            index = np.clip(cell_y, 0, height - 1) * np.int32(width) + np.clip(cell_x, 0, width - 1)
+            weight = _cell_weight(cell_y - y, cell_x - x, reach) * (flat_regions[index] == region)
+            total += weight[:, None] * flat_colors[index]
+            weights += weight
+    return np.where(weights[:, None] > 1e-6, total / np.maximum(weights, 1e-6)[:, None], np.float32(np.nan))
+
+
+def _cell_weight(dy: NDArray[np.float32], dx: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
+    """Bilinear weight, or, for a wide window, a bell so narrow that the nearest cells decide."""
+    if reach == 0:
+        return np.asarray((1 - np.abs(dy)) * (1 - np.abs(dx)), dtype=np.float32)
+    return np.asarray(np.exp(-(dy**2 + dx**2)), dtype=np.float32)
+
+
+def _soften_under_ink(colors: Pixels, ink: Mask) -> None:
+    """Blurs the color layer under the ink alone, in place, so that regions meet without stair steps."""
+    cv2.copyTo(cv2.blur(colors, (3, 3)), ink.view(np.uint8), colors)
+
+
+def composite(colors: Pixels, lines: Pixels, mode: LineMode, network_image: Pixels) -> Pixels:
+    """Color layer ``(H, W, 3)`` and lines ``(H, W)`` to the picture ``(H, W, 3)``.
+
+    keep: the artist's lines, multiplied on the colors.  none: the colors alone.
+    model: the network's own image ``(h, w, 3)``, enlarged.
+    """
+    if mode == "keep":
+        return np.asarray(cv2.multiply(colors, cv2.merge([lines] * 3), scale=1 / 255), dtype=np.uint8)
+    if mode == "none":
+        return colors
+    if mode == "model":
+        return resize(network_image, (lines.shape[0], lines.shape[1]))
+    raise InputError(f"unknown line mode {mode!r}: use one of {', '.join(LINE_MODES)}")
+
+
+def _enlarge(lines: Pixels, size: tuple[int, int]) -> Pixels:
+    if lines.shape == size:
+        return lines
+    return np.asarray(cv2.resize(lines, size[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.uint8)

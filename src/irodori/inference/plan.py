@@ -1,0 +1,124 @@
+"""Which sketch is colored after which references into which file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from irodori.errors import InputError
+from irodori.image_io import list_images, supported_suffixes
+
+FOREIGN_SUFFIXES = {".gif", ".psd", ".ora", ".svg", ".pdf", ".heic", ".avif", ".jxl", ".tga", ".ico"}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One sketch to color.
+
+    problem: a sentence if it is known beforehand that the job cannot be done, else empty.
+    """
+
+    sketch: Path
+    references: tuple[Path, ...]
+    output: Path
+    problem: str = ""
+
+
+def plan_jobs(sketches: Sequence[Path], references: Sequence[Path], output: Path) -> list[Job]:
+    """One job per sketch; folders stand for the images in them.
+
+    Reference files are all used for each sketch.  A single reference folder is paired with the sketches by the stem
+    of the file names, or, with a single picture in it, used for all.
+    Raises InputError when nothing can be done: no sketch, an output that cannot be written or is one of the inputs.
+    """
+    files = expand(sketches)
+    targets = plan_outputs(files, output, into_folder=len(files) != 1 or any(path.is_dir() for path in sketches))
+    pool, partners = _reference_pool(references)
+    jobs = [_pair(sketch, target, pool, partners) for sketch, target in zip(files, targets, strict=True)]
+    _refuse_overwriting_inputs(targets, [*files, *pool, *partners.values()])
+    return jobs
+
+
+def expand(paths: Sequence[Path]) -> list[Path]:
+    """Files as given, and the images in given folders; InputError for a folder without any."""
+    files: list[Path] = []
+    for path in paths:
+        found = list_images(path) if path.is_dir() else [path]
+        if not found:
+            raise InputError(f"{path} holds no image: give a folder with {' '.join(supported_suffixes)} files")
+        files.extend(found)
+    return list(dict.fromkeys(files))
+
+
+def plan_outputs(files: Sequence[Path], output: Path, into_folder: bool) -> list[Path]:
+    """Where the result of each file goes: `output` itself, or ``<stem>.png`` in it, made here if need be.
+
+    Stems that occur twice get the old suffix into the name.  Raises InputError for an output that cannot be written.
+    """
+    suffix = output.suffix.lower()
+    if not output.is_dir() and suffix in FOREIGN_SUFFIXES:
+        raise InputError(f"{output} has a format that cannot be written: use one of {' '.join(supported_suffixes)}")
+    is_file = suffix in supported_suffixes and not output.is_dir()
+    if is_file and into_folder:
+        raise InputError(f"{output} is one file, but there are several sketches or a folder of them: give a folder")
+    check_folder(output.parent if is_file else output)
+    return [output] if is_file else [output / name for name in _result_names(files)]
+
+
+def _result_names(files: Sequence[Path]) -> list[str]:
+    stems = Counter(path.stem.casefold() for path in files)
+    names = [
+        f"{path.stem}.png" if stems[path.stem.casefold()] == 1 else f"{path.stem}_{path.suffix[1:]}.png"
+        for path in files
+    ]
+    twice = [name for name, count in Counter(name.casefold() for name in names).items() if count > 1]
+    if twice:
+        raise InputError(f"two sketches from different folders would both become {twice[0]}: color them one by one")
+    return names
+
+
+def check_folder(folder: Path) -> None:
+    """Makes a folder, and sees that a file can be written into it; InputError otherwise."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"nothing can be written into {folder} ({reason}): choose another output folder") from error
+
+
+def _reference_pool(references: Sequence[Path]) -> tuple[tuple[Path, ...], dict[str, Path]]:
+    """References for all sketches, and references by stem; one of the two is empty."""
+    folders = [path for path in references if path.is_dir()]
+    if not folders:
+        return tuple(references), {}
+    if len(references) > 1:
+        raise InputError(f"{folders[0]} is a folder among other references: give one folder, or files only")
+    found = expand(folders)
+    if len(found) == 1:
+        return tuple(found), {}
+    partners = {path.stem: path for path in found}
+    if len(partners) < len(found):
+        twice = next(stem for stem, count in Counter(path.stem for path in found).items() if count > 1)
+        raise InputError(f"{folders[0]} holds more than one reference called {twice}: keep one of them")
+    return (), partners
+
+
+def _pair(sketch: Path, output: Path, pool: tuple[Path, ...], partners: dict[str, Path]) -> Job:
+    if not partners:
+        return Job(sketch, pool, output)
+    partner = partners.get(sketch.stem)
+    if partner is None:
+        return Job(sketch, (), output, f"{sketch} has no reference of the same name in the reference folder: add one")
+    return Job(sketch, (partner,), output)
+
+
+def _refuse_overwriting_inputs(targets: Sequence[Path], inputs: Sequence[Path]) -> None:
+    originals = {path.resolve() for path in inputs}
+    for target in targets:
+        if target.resolve() in originals:
+            raise InputError(f"{target} is one of the inputs and would be overwritten: choose another output")

@@ -1,0 +1,64 @@
+"""The closed regions of a drawing, and colour samples that know which region they belong to.
+
+A region is a set of paper pixels that can be walked through without crossing a line.  Numbers start at 1; 0 = ink.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from irodori.image import Pixels
+
+INK_LEVEL = 200
+"""Grey level below which a pixel of the drawing counts as ink: the faint half of an anti-aliased edge does not."""
+
+Regions = NDArray[np.int32]
+Mask = NDArray[np.bool_]
+
+
+def closed_regions(lines: Pixels) -> Regions:
+    """Numbers the closed regions of a drawing ``(H, W)`` uint8: ``(H, W)`` int32, 0 on ink.
+
+    Four neighbours, so that a diagonal line one pixel wide separates its two sides.
+    """
+    paper = (lines >= INK_LEVEL).astype(np.uint8)
+    return np.asarray(cv2.connectedComponents(paper, connectivity=4, ltype=cv2.CV_32S)[1], dtype=np.int32)
+
+
+def extend_regions(regions: Regions) -> Regions:
+    """Gives every ink pixel the number of the nearest region, so that regions meet in the middle of the lines."""
+    ink = regions == 0
+    if ink.all() or not ink.any():
+        return regions
+    extended = regions.copy()
+    extended[ink] = regions.reshape(-1)[nearest(~ink)[0][ink]]
+    return extended
+
+
+def nearest(samples: Mask) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """For each position of ``(H, W)``, the flat index of the nearest sample and its distance in pixels.
+
+    At least one sample is needed.
+    """
+    gaps = (~samples).astype(np.uint8)
+    distance, labels = cv2.distanceTransformWithLabels(gaps, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    index = np.zeros(int(labels.max()) + 1, dtype=np.int32)
+    index[labels[samples]] = np.flatnonzero(samples)
+    return index[labels], np.asarray(distance, dtype=np.float32)
+
+
+def at_centers(regions: Regions, size: tuple[int, int]) -> Regions:
+    """The region under the center of each cell of a coarser grid ``(height, width)``."""
+    rows, columns = (
+        np.minimum(((np.arange(cells) + 0.5) * side / cells).astype(np.int32), side - 1)
+        for cells, side in zip(size, regions.shape, strict=True)
+    )
+    return regions[rows[:, None], columns]
+
+
+def ink_share(regions: Regions, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The share of ink in each cell of a coarser grid ``(height, width)``, 0…255."""
+    ink = (regions == 0).view(np.uint8) * np.uint8(255)
+    return np.asarray(cv2.resize(ink, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -1,0 +1,102 @@
+"""Direct supervision of attention by a known correspondence (Lee et al. 2020, section 3.4)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def triplet(scores: Tensor, positive: Tensor, negative: Tensor, margin: float = 12.0) -> Tensor:
+    """``max(0, -S(q, k+) + S(q, k-) + margin)``, mean over the queries that have a positive (equation 5).
+
+    scores: ``(B, Q, K)`` scaled dot products.  positive, negative: ``(B, Q)`` key positions, -1 for "none".
+    Zero when no query has a positive.
+    """
+    known = positive >= 0
+    towards = scores.gather(-1, positive.clamp(min=0)[..., None])[..., 0]
+    away = scores.gather(-1, negative.clamp(min=0)[..., None])[..., 0]
+    terms = torch.relu(away - towards + margin)
+    return (terms * known).sum() / known.sum().clamp(min=1)
+
+
+def active_share(scores: Tensor, positive: Tensor, negative: Tensor, margin: float = 12.0) -> Tensor:
+    """Share of the triplets that still push; 0 or 1 for long means the margin does not fit the scores."""
+    known = positive >= 0
+    towards = scores.gather(-1, positive.clamp(min=0)[..., None])[..., 0]
+    away = scores.gather(-1, negative.clamp(min=0)[..., None])[..., 0]
+    return ((away - towards + margin > 0) & known).sum() / known.sum().clamp(min=1)
+
+
+def grid_positives(correspondence: Tensor, sketch_grid: tuple[int, int], reference_grid: tuple[int, int]) -> Tensor:
+    """The reference position with the largest true weight for each sketch position, ``(B, Q)``; -1 where unknown.
+
+    correspondence: ``(B, 2, H, W)``, the point ``(x, y)`` in reference pixels for each sketch pixel; the reference has
+    the sketch's size.  The field is read at the centre of each sketch cell.
+    """
+    _, _, height, width = correspondence.shape
+    rows = _centres(sketch_grid[0], height, correspondence.device)
+    columns = _centres(sketch_grid[1], width, correspondence.device)
+    points = correspondence[:, :, rows][:, :, :, columns]  # (B, 2, h, w)
+    known = points.isfinite().all(1)
+    points = points.nan_to_num(0.0)
+    x = ((points[:, 0] + 0.5) * reference_grid[1] / width).long().clamp(0, reference_grid[1] - 1)
+    y = ((points[:, 1] + 0.5) * reference_grid[0] / height).long().clamp(0, reference_grid[0] - 1)
+    return torch.where(known, y * reference_grid[1] + x, -1).flatten(1)
+
+
+def part_positives(
+    parts: Tensor, reference_parts: Tensor, sketch_grid: tuple[int, int], reference_grid: tuple[int, int]
+) -> Tensor:
+    """A random reference position on the same part for each sketch position, ``(B, Q)``; -1 where there is none.
+
+    parts, reference_parts: ``(B, H, W)`` part numbers, -1 where unknown.  Not in the paper: recolour pairs know parts
+    rather than points.
+    """
+    sketch, reference = on_grid(parts, sketch_grid), on_grid(reference_parts, reference_grid)
+    same = (sketch[:, :, None] == reference[:, None, :]) & (sketch >= 0)[:, :, None]
+    chosen = (torch.rand(same.shape, device=same.device) * same).argmax(-1)
+    return torch.where(same.any(-1), chosen, -1)
+
+
+def on_grid(parts: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Part numbers at the cell centres of a grid: ``(B, H, W)`` to ``(B, h * w)``."""
+    rows = _centres(grid[0], parts.shape[-2], parts.device)
+    columns = _centres(grid[1], parts.shape[-1], parts.device)
+    return parts[:, rows][:, :, columns].flatten(1)
+
+
+def random_negatives(positive: Tensor, num_keys: int) -> Tensor:
+    """A uniformly random key other than the positive, ``(B, Q)``."""
+    shift = torch.randint(1, max(2, num_keys), positive.shape, device=positive.device)
+    return (positive.clamp(min=0) + shift) % num_keys
+
+
+def part_negatives(
+    positive: Tensor,
+    parts: Tensor,
+    reference_parts: Tensor,
+    sketch_grid: tuple[int, int],
+    reference_grid: tuple[int, int],
+) -> Tensor:
+    """A random reference position on *another* part; a random other one where the part is unknown or alone."""
+    sketch, reference = on_grid(parts, sketch_grid), on_grid(reference_parts, reference_grid)
+    other = (sketch[:, :, None] != reference[:, None, :]) & (sketch >= 0)[:, :, None]
+    chosen = (torch.rand(other.shape, device=other.device) * other).argmax(-1)
+    return torch.where(other.any(-1), chosen, random_negatives(positive, reference.shape[1]))
+
+
+def hit_rate(weights: Tensor, parts: Tensor, reference_parts: Tensor, sketch_grid: tuple[int, int],
+             reference_grid: tuple[int, int]) -> Tensor:
+    """Share of attention that falls on the right part, over sketch positions whose part the reference shows.
+
+    weights: ``(B, Q, K)``, rows sum to 1.
+    """
+    sketch, reference = on_grid(parts, sketch_grid), on_grid(reference_parts, reference_grid)
+    same = (sketch[:, :, None] == reference[:, None, :]) & (sketch >= 0)[:, :, None]
+    known = same.any(-1)
+    return ((weights * same).sum(-1) * known).sum() / known.sum().clamp(min=1)
+
+
+def _centres(cells: int, pixels: int, device: torch.device) -> Tensor:
+    """Pixel positions at the middle of `cells` equal cells."""
+    return ((torch.arange(cells, device=device) + 0.5) * pixels / cells).long().clamp(max=pixels - 1)

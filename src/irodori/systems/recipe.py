@@ -1,0 +1,49 @@
+"""A recipe: everything that decides the result of a training run, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from irodori.data.dataset import DataOptions
+from irodori.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """Optimiser and schedule; defaults are those of the GAN papers (Adam, constant rate, then linear decay)."""
+
+    images: int = 10_860_000  # images seen in total
+    batch_size: int = 16
+    learning_rate: float = 1e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = 0.0
+    warmup_images: int = 0  # linear rise from 0
+    decay: Literal["linear", "cosine", "none"] = "linear"
+    decay_start: float = 0.5  # share of the run after which the rate falls to 0
+    gradient_clip: float = 0.0  # largest gradient norm, 0 = off
+    ema: float = 0.0  # decay of the averaged weights per step, 0 = off
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1 or self.images < self.batch_size:
+            raise ConfigError(f"training: images ({self.images}) must be at least one batch ({self.batch_size})")
+        if not self.learning_rate > 0 or not 0 <= self.decay_start <= 1 or not 0 <= self.ema < 1:
+            raise ConfigError("training: learning_rate must be positive, decay_start in 0…1 and ema in 0…1 (excluded)")
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of each phase."""
+        return self.images // self.batch_size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A named preset.  system: the system's configuration.  about: what it reproduces and what was reached."""
+
+    name: str
+    about: str
+    system: Any
+    data: DataOptions = field(default_factory=DataOptions)
+    training: TrainingOptions = field(default_factory=TrainingOptions)

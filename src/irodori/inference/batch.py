@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -18,7 +17,7 @@ from irodori.image_io import read_metadata, write_image
 from irodori.inference.colorizer import Colorizer, check_image_size, check_lines
 from irodori.inference.correspondence import Point
 from irodori.inference.finish import LineMode
-from irodori.inference.plan import Job, plan_jobs
+from irodori.inference.plan import Job, attention_file, check_attention, plan_jobs
 from irodori.inference.prepare import Polarity
 from irodori.inference.result import METADATA_KEY, Result
 
@@ -29,7 +28,7 @@ __all__ = ["BatchReport", "Done", "Job", "Options", "plan_jobs", "run_jobs"]
 class Options:
     """How all sketches of a batch are colored; see `Colorizer.__call__`.
 
-    attention: a file, or for several sketches a folder, for pictures of where the points looked; None for none.
+    attention: a file, or for several sketches a folder, for pictures of where the points looked; None: not wanted.
     points: ``(x, y)`` in sketch pixels for those pictures; empty: chosen by the program.
     """
 
@@ -82,7 +81,9 @@ def run_jobs(
 
     overwrite: also outputs that are there already, whoever made them.  on_done: called after each written file.
     """
-    runner, report = _Runner(colorizer, options or Options(), len(jobs) > 1), BatchReport()
+    options = options or Options()
+    check_attention(jobs, options.attention)
+    runner, report = _Runner(colorizer, options), BatchReport()
     for job in tqdm(jobs, desc="coloring", unit="sketch", disable=len(jobs) < 2):
         try:
             done = runner.run(job, overwrite)
@@ -101,16 +102,17 @@ def run_jobs(
 class _Runner:
     """Runs jobs on one colorizer and remembers which references it holds."""
 
-    def __init__(self, colorizer: Colorizer, options: Options, many: bool) -> None:
-        self.colorizer, self.options, self.many = colorizer, options, many
+    def __init__(self, colorizer: Colorizer, options: Options) -> None:
+        self.colorizer, self.options = colorizer, options
         self.references: tuple[Path, ...] | None = None
+        self.hashes: dict[Path, str] = {}
 
     def run(self, job: Job, overwrite: bool) -> Done | None:
         """Colors one sketch; None if its output is there already."""
         if job.problem:
             raise InputError(job.problem)
         start = time.perf_counter()
-        attention = self._attention_file(job)
+        attention = attention_file(job, self.options.attention)
         wanted = self._fingerprint(job)
         if not overwrite and job.output.exists() and self._is_current(job.output, wanted, attention):
             return None
@@ -139,22 +141,21 @@ class _Runner:
             "image_size": str(size),
             "seed": str(self.options.seed),
             "sketch_sha256": content_hash(job.sketch),
-            "reference_sha256": " ".join(_reference_hash(path) for path in job.references),
+            "reference_sha256": " ".join(self._reference_hash(path) for path in job.references),
         }
+
+    def _reference_hash(self, path: Path) -> str:
+        if path not in self.hashes:
+            self.hashes[path] = content_hash(path)
+        return self.hashes[path]
 
     def _is_current(self, output: Path, wanted: dict[str, str], attention: Path | None) -> bool:
         """Whether the output is what this job would make; InputError if it is not even a file of this program."""
         found = _provenance(output)
         if found is None:
             raise InputError(f"{output} exists and was not made by irodori: choose another output, or --overwrite it")
-        matches = all(found.get(key) == value for key, value in wanted.items())
+        matches = wanted["weights"] != "" and all(found.get(key) == value for key, value in wanted.items())
         return matches and (attention is None or attention.exists())
-
-    def _attention_file(self, job: Job) -> Path | None:
-        folder = self.options.attention
-        if folder is None or not job.references:
-            return None
-        return folder / job.output.with_suffix(".png").name if self.many or folder.is_dir() else folder
 
     def _write_attention(self, path: Path, result: Result, job: Job) -> None:
         if result.correspondence is None:
@@ -169,11 +170,6 @@ def content_hash(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): check the path") from error
-
-
-@lru_cache(maxsize=64)
-def _reference_hash(path: Path) -> str:
-    return content_hash(path)
 
 
 def _provenance(path: Path) -> dict[str, str] | None:

@@ -21,7 +21,7 @@ from irodori.inference.regions import Mask, Regions, at_centers, closed_regions,
 LineMode = Literal["keep", "model", "none"]
 LINE_MODES: tuple[str, ...] = get_args(LineMode)
 
-BAND_ROWS = 1024
+BAND_PIXELS = 1 << 21
 HALO_ROWS = 32
 """Bands are extended by this many rows: ink further from any paper has no side, and takes the plain color."""
 INKED = 8
@@ -112,8 +112,9 @@ def upsample_colors(cells: ColorCells, regions: Regions) -> Pixels:
     height, width = regions.shape
     colors: Pixels = np.asarray(cv2.resize(cells.colors, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
     common, means = _common_region(cells.regions), _region_means(cells, int(regions.max()))
-    for top in range(0, height, BAND_ROWS):
-        band = slice(top, min(top + BAND_ROWS, height))
+    band_rows = max(BAND_PIXELS // width, HALO_ROWS)
+    for top in range(0, height, band_rows):
+        band = slice(top, min(top + band_rows, height))
         own = _extended_band(regions, band)
         _recolor_band(colors[band], own, _grid(height, cells.regions.shape[0])[band], cells, common, means)
         _soften_under_ink(colors[band], regions[band] == 0)
@@ -160,13 +161,29 @@ def _recolor_band(
     if not mixed.size:
         return
     row, column = np.divmod(mixed.astype(np.int32), np.int32(own.shape[1]))
-    region = own.reshape(-1)[mixed]
-    found = _same_region_colors(cells, region, rows[row], columns[column], 0)
+    region, y, x = own.reshape(-1)[mixed], rows[row], columns[column]
+    found = _same_region_colors(cells, region, y, x, 0)
     lost = np.flatnonzero(np.isnan(found[:, 0]))
-    found[lost] = _same_region_colors(cells, region[lost], rows[row[lost]], columns[column[lost]], SEARCH_CELLS)
-    found = np.where(np.isnan(found), means[region], found)
+    found[lost] = _search_colors(cells, region[lost], np.rint(y[lost]), np.rint(x[lost]), means)
     found = np.where(np.isnan(found), colors[row, column], found)
     colors[row, column] = np.rint(found).astype(np.uint8)
+
+
+def _search_colors(
+    cells: ColorCells, region: Regions, y: NDArray[np.float32], x: NDArray[np.float32], means: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Colors ``(N, 3)`` for pixels in cells ``(x, y)`` with no cell of their region around.
+
+    The nearest cells of the region, else its mean, else NaN; found once for all pixels of a region in a cell.
+    """
+    known = np.flatnonzero(~np.isnan(means[region, 0]))
+    key = (region[known].astype(np.int64) * cells.regions.shape[0] + y[known].astype(np.int64)) * cells.regions.shape[1]
+    _, first, group = np.unique(key + x[known].astype(np.int64), return_index=True, return_inverse=True)
+    one = known[first]
+    found = _same_region_colors(cells, region[one], y[one], x[one], SEARCH_CELLS)
+    colors = np.full((len(region), 3), np.nan, np.float32)
+    colors[known] = np.where(np.isnan(found), means[region[one]], found)[group]
+    return colors
 
 
 def _same_region_colors(

@@ -38,12 +38,17 @@ def plan_jobs(sketches: Sequence[Path], references: Sequence[Path], output: Path
     targets = plan_outputs(files, output, into_folder=len(files) != 1 or any(path.is_dir() for path in sketches))
     pool, partners = _reference_pool(references)
     jobs = [_pair(sketch, target, pool, partners) for sketch, target in zip(files, targets, strict=True)]
-    _refuse_overwriting_inputs(targets, [*files, *pool, *partners.values()])
+    _refuse_overwriting(targets, [*files, *pool, *partners.values()])
     return jobs
 
 
 def expand(paths: Sequence[Path]) -> list[Path]:
-    """Files as given, and the images in given folders; InputError for a folder without any."""
+    """Files as given, and the images in given folders; InputError for a folder without any.
+
+    Of several files one may be missing, which fails alone when its turn comes.
+    """
+    if len(paths) == 1 and not paths[0].exists():
+        raise InputError(f"{paths[0]} does not exist: check the path")
     files: list[Path] = []
     for path in paths:
         found = list_images(path) if path.is_dir() else [path]
@@ -91,8 +96,30 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"nothing can be written into {folder} ({reason}): choose another output folder") from error
 
 
+def attention_file(job: Job, attention: Path | None) -> Path | None:
+    """Where the attention picture of a job goes: a path with an image suffix is a file, any other a folder."""
+    if attention is None or not job.references:
+        return None
+    is_file = attention.suffix.lower() in supported_suffixes and not attention.is_dir()
+    return attention if is_file else attention / f"{job.output.stem}.png"
+
+
+def check_attention(jobs: Sequence[Job], attention: Path | None) -> None:
+    """InputError when attention pictures cannot be written, or would take the place of an input or a result."""
+    targets = [target for job in jobs if (target := attention_file(job, attention)) is not None]
+    if not targets:
+        return
+    if len(set(targets)) < len(targets):
+        raise InputError(f"{attention} is one file, but there are several sketches: give a folder for the attention")
+    check_folder(targets[0].parent)
+    _refuse_overwriting(targets, [path for job in jobs for path in (job.sketch, job.output, *job.references)])
+
+
 def _reference_pool(references: Sequence[Path]) -> tuple[tuple[Path, ...], dict[str, Path]]:
     """References for all sketches, and references by stem; one of the two is empty."""
+    for path in references:
+        if not path.exists():
+            raise InputError(f"the reference {path} does not exist: check the path")
     folders = [path for path in references if path.is_dir()]
     if not folders:
         return tuple(references), {}
@@ -117,8 +144,8 @@ def _pair(sketch: Path, output: Path, pool: tuple[Path, ...], partners: dict[str
     return Job(sketch, (partner,), output)
 
 
-def _refuse_overwriting_inputs(targets: Sequence[Path], inputs: Sequence[Path]) -> None:
-    originals = {path.resolve() for path in inputs}
+def _refuse_overwriting(targets: Sequence[Path], taken: Sequence[Path]) -> None:
+    originals = {path.resolve() for path in taken}
     for target in targets:
         if target.resolve() in originals:
-            raise InputError(f"{target} is one of the inputs and would be overwritten: choose another output")
+            raise InputError(f"{target} is used already and would be overwritten: choose another output")

@@ -1,0 +1,145 @@
+"""`irodori colorize`: sketches and references in, colored drawings out."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from irodori.errors import InputError
+
+if TYPE_CHECKING:
+    from irodori.inference.batch import BatchReport, Done, Options
+
+PATH = click.Path(path_type=Path)
+
+
+class PointType(click.ParamType):
+    """``x,y`` in pixels."""
+
+    name = "x,y"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        try:
+            x, y = (float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a point: write two numbers with a comma, such as 120,85", param, ctx)
+        return x, y
+
+
+@click.command("colorize")
+@click.argument("sketches", metavar="SKETCH...", nargs=-1, required=True, type=PATH)
+@click.option(
+    "--reference",
+    "references",
+    metavar="REF",
+    multiple=True,
+    type=PATH,
+    help="Picture whose colors to take; give it again to use several at once.  A folder: for each sketch the "
+    "reference of the same name, or its only picture for all.  Left out: colored without a reference.",
+)
+@click.option("-o", "--output", required=True, type=PATH, help="File, or folder for several sketches.")
+@click.option("--model", default="scft-small", show_default=True, help="Shipped name, file, folder or hub repository.")
+@click.option(
+    "--lines",
+    type=click.Choice(["keep", "model", "none"]),
+    default="keep",
+    show_default=True,
+    help="keep: your own lines on top.  model: as the network drew them.  none: colors alone.",
+)
+@click.option(
+    "--polarity",
+    type=click.Choice(["auto", "dark", "light"]),
+    default="auto",
+    show_default=True,
+    help="Whether lines are dark or light; both also say that the sketch is line art and no picture.",
+)
+@click.option(
+    "--image-size",
+    type=click.IntRange(64, 2048),
+    help="Longest side in pixels at which the network works.  [default: its training size]",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="For systems that draw lots.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--attention", type=PATH, help="Also write a picture of where sketch points looked (file, or folder).")
+@click.option("--point", "points", multiple=True, type=PointType(), help="Sketch point for --attention; repeatable.")
+@click.option("--overwrite", is_flag=True, help="Color again what is there already, and replace foreign files.")
+@click.option("--offline", is_flag=True, help="Never ask the network for weights.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines of text.")
+def command(
+    sketches: tuple[Path, ...],
+    references: tuple[Path, ...],
+    output: Path,
+    model: str,
+    device: str,
+    overwrite: bool,
+    offline: bool,
+    as_json: bool,
+    **settings: Any,
+) -> int:
+    """Color line drawings, in the colors of reference pictures.
+
+    Each SKETCH is a picture or a folder of them; the result has its exact size.  A run that was stopped goes on
+    where it was when it is started again.
+    """
+    if settings["attention"] and not references:
+        raise click.UsageError("--attention shows where in a reference the colors came from: give --reference too")
+    start = time.perf_counter()
+    from irodori.inference.batch import Options, run_jobs
+    from irodori.inference.colorizer import Colorizer
+    from irodori.inference.plan import plan_jobs
+
+    options = Options(**settings)
+    jobs = plan_jobs(sketches, references, output)
+    colorizer = Colorizer.from_pretrained(model, device=device, offline=offline)
+    on_done = _ignore if as_json else _print_done
+    report = run_jobs(colorizer, jobs, options, overwrite=overwrite, on_done=on_done)
+    if len(jobs) == 1 and report.failed:
+        raise InputError(report.failed[0][1])
+    if as_json:
+        click.echo(json.dumps(_as_json(report, options, time.perf_counter() - start), ensure_ascii=False))
+    _print_rest(report, as_json)
+    return 1 if report.failed else 0
+
+
+def _ignore(done: Done) -> None:
+    """With --json everything is printed at the end."""
+
+
+def _print_done(done: Done) -> None:
+    about = done.provenance
+    click.echo(f"{done.job.output}  model {about['model']}  seed {about['seed']}  {done.seconds:.1f} s")
+    for notice in done.notices:
+        click.echo(f"{done.job.sketch}: {notice}", err=True)
+
+
+def _print_rest(report: BatchReport, as_json: bool) -> None:
+    """Skipped files, and failures on stderr, last."""
+    if report.skipped and not as_json:
+        click.echo(f"{len(report.skipped)} already there, skipped (--overwrite colors again)")
+    for path, reason in report.failed:
+        click.echo(f"failed: {reason if str(path) in reason else f'{path}: {reason}'}", err=True)
+
+
+def _as_json(report: BatchReport, options: Options, seconds: float) -> dict[str, Any]:
+    results = [
+        {
+            "sketch": str(done.job.sketch),
+            "references": [str(path) for path in done.job.references],
+            "output": str(done.job.output),
+            "attention": str(done.attention) if done.attention else None,
+            "notices": list(done.notices),
+            "provenance": done.provenance,
+            "seconds": round(done.seconds, 3),
+        }
+        for done in report.done
+    ]
+    return {
+        "results": results,
+        "skipped": [str(path) for path in report.skipped],
+        "failures": [{"sketch": str(path), "reason": reason} for path, reason in report.failed],
+        "seconds": round(seconds, 3),
+    }

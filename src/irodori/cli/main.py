@@ -1,0 +1,71 @@
+"""The command `irodori`: a group whose commands are imported when they are used, and the mapping of errors.
+
+Exit codes: 0 ok, 1 some items failed (listed), 2 wrong use or nothing could be done, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from irodori.errors import IrodoriError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "colorize": ("irodori.cli.colorize", "Color sketches after reference pictures."),
+    "extract-sketch": ("irodori.cli.extract_sketch", "Make line drawings from pictures."),
+    "prepare": ("irodori.cli.prepare", "Build a checked data set from pictures."),
+    "train": ("irodori.cli.train", "Train a system."),
+    "evaluate": ("irodori.cli.evaluate", "Measure a model on a data set."),
+    "models": ("irodori.cli.models", "List the models that are at hand."),
+    "doctor": ("irodori.cli.doctor", "Check this installation."),
+}
+"""Name → module with a click command called `command`, and its line in the help."""
+
+
+class LazyGroup(click.Group):
+    """Shows the table above without importing any of it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return import_module(COMMANDS[cmd_name][0]).command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="irodori", prog_name="irodori", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Color line art from reference pictures.
+
+    Example: irodori colorize sketch.png --reference reference.png -o out.png
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns the exit code; expected errors become one line on stderr."""
+    try:
+        code = cli.main(None if arguments is None else list(arguments), "irodori", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except IrodoriError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read our output has gone, as `head` does; nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

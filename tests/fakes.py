@@ -1,0 +1,75 @@
+"""A system without training and small drawings, with colors and correspondences that are known by construction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from irodori.data.sample import Sample
+from irodori.image import Pixels
+from irodori.systems.base import Attention, Noise, Output, Phase, System
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeConfig:
+    """Settings of `FakeSystem`."""
+
+    image_size: int = 64
+
+
+class FakeSystem(System):
+    """Paints everything in the mean color of the references plus a little seeded noise, and attends evenly.
+
+    Without a reference it paints mid-gray.  Counts how often each part is called.
+    """
+
+    name: ClassVar[str] = "fake"
+    config_type: ClassVar[type] = FakeConfig
+    size_multiple: ClassVar[int] = 8
+
+    def __init__(self, config: FakeConfig | None = None) -> None:
+        super().__init__(config or FakeConfig())
+        self.calls: Counter[str] = Counter()
+
+    def phases(self) -> tuple[Phase, ...]:
+        return ()
+
+    def losses(self, phase: str, batch: Sample) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+    def encode_sketch(self, sketch: Tensor) -> Tensor:
+        self.calls["sketch"] += 1
+        return sketch
+
+    def encode_references(self, references: Sequence[Tensor], like: Tensor) -> Any:
+        self.calls["references"] += 1
+        if not references:
+            return like.new_zeros(1, 3, 1, 1), ()
+        mean = torch.stack([reference.mean(dim=(2, 3), keepdim=True) for reference in references]).mean(dim=0)
+        return mean, tuple((r.shape[-2] // 8, r.shape[-1] // 8) for r in references)
+
+    def paint(self, sketch_code: Tensor, reference_code: Any, noise: Noise) -> Output:
+        self.calls["paint"] += 1
+        height, width = sketch_code.shape[-2:]
+        color, grids = reference_code
+        image = (color + 0.05 * noise.normal((3, 1, 1), color.device)).expand(1, 3, height, width)
+        image = torch.where(sketch_code < 0, -1.0, image)
+        if not grids:
+            return Output(image)
+        queries, keys = height * width // 64, sum(rows * columns for rows, columns in grids)
+        return Output(image, Attention(torch.full((1, queries, keys), 1 / keys), (height // 8, width // 8), grids))
+
+
+def box_drawing(height: int, width: int, box: tuple[int, int, int, int], thickness: int = 1) -> Pixels:
+    """White paper ``(height, width)`` with the outline of a closed box ``(top, left, bottom, right)``, inclusive."""
+    lines = np.full((height, width), 255, np.uint8)
+    top, left, bottom, right = box
+    lines[top : bottom + 1, left : right + 1] = 0
+    lines[top + thickness : bottom + 1 - thickness, left + thickness : right + 1 - thickness] = 255
+    return lines

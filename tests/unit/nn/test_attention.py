@@ -1,0 +1,32 @@
+import math
+
+import pytest
+import torch
+
+from irodori.nn.attention import scaled_dot_attention
+
+
+def test_rows_sum_to_one_and_the_context_is_their_mean():
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(2, n, 8, generator=generator) for n in (5, 7, 7))
+    attended = scaled_dot_attention(query, key, value)
+    torch.testing.assert_close(attended.weights.sum(-1), torch.ones(2, 5))
+    torch.testing.assert_close(attended.context, attended.weights @ value)
+
+
+def test_equals_torch_s_own_attention():
+    generator = torch.Generator().manual_seed(1)
+    query, key, value = (torch.randn(2, n, 8, generator=generator) for n in (5, 7, 7))
+    expected = torch.nn.functional.scaled_dot_product_attention(query, key, value)
+    torch.testing.assert_close(scaled_dot_attention(query, key, value).context, expected)
+
+
+def test_scores_are_scaled_before_the_softmax():
+    query = key = torch.tensor([[[3.0, 4.0]]])
+    assert scaled_dot_attention(query, key, key).scores.item() == pytest.approx(25 / math.sqrt(2))
+
+
+def test_a_matching_key_is_found():
+    key = 10 * torch.eye(4)[None]
+    attended = scaled_dot_attention(key[:, [2]], key, torch.arange(4.0).view(1, 4, 1))
+    assert attended.context.item() > 1.99

@@ -1,0 +1,129 @@
+"""The loop: exact resume, run folders, refusals, several processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from irodori.checkpoint import read_header, read_tensors
+from irodori.data.index import Index
+from irodori.errors import ConfigError, WeightsError
+from irodori.systems import preset
+from irodori.systems.recipe import Recipe
+from irodori.training.loop import LoopOptions, train
+from irodori.training.run_folder import RunFolder
+
+RECIPE = replace(preset("scft/tiny"), training=replace(preset("scft/tiny").training, images=48))
+QUIET = LoopOptions(device="cpu", progress=False, log_every=2, checkpoint_every=2)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return read_tensors(folder / "model.safetensors")
+
+
+def stats(folder: Path) -> list[dict]:
+    rows = [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def command(dataset: Index, run: Path, *more: str) -> list[str]:
+    return [
+        sys.executable, "-m", "irodori", "train", "--preset", "scft/tiny", "--data", str(dataset.root), "--run", str(run),
+        "--device", "cpu", "--threads", "1", "--log-every", "5", "--checkpoint-every", "5", *more,
+    ]  # fmt: skip
+
+
+def test_stopped_and_continued_equals_straight_through(dataset: Index, tmp_path: Path):
+    train(RECIPE, dataset, RunFolder(tmp_path / "once"), QUIET)
+    for _ in range(3):
+        train(RECIPE, dataset, RunFolder(tmp_path / "often"), replace(QUIET, stop_after=4))
+    assert stats(tmp_path / "once") == stats(tmp_path / "often")
+    for key, value in weights(tmp_path / "once").items():
+        assert torch.equal(value, weights(tmp_path / "often")[key]), key
+
+
+def test_killed_at_any_moment_and_started_again_equals_straight_through(dataset: Index, tmp_path: Path):
+    """kill -9 in the middle, the same command again: the same weights and statistics, bit for bit."""
+    longer = ("--set", "training.images=800")
+    subprocess.run(command(dataset, tmp_path / "once", *longer), check=True, capture_output=True)
+    process = subprocess.Popen(command(dataset, tmp_path / "killed", *longer), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "killed" / "state.safetensors").is_file() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.1)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    done = json.loads((tmp_path / "killed" / "stats.jsonl").read_text().splitlines()[-1])["step"]
+    assert done < 200, "the run was over before it was killed"
+    subprocess.run(command(dataset, tmp_path / "killed", *longer), check=True, capture_output=True)
+    assert stats(tmp_path / "once") == stats(tmp_path / "killed")
+    for key, value in weights(tmp_path / "once").items():
+        assert torch.equal(value, weights(tmp_path / "killed")[key]), key
+
+
+def test_a_finished_run_is_left_alone(dataset: Index, tmp_path: Path):
+    path = train(RECIPE, dataset, RunFolder(tmp_path), QUIET)
+    before = path.stat().st_mtime_ns
+    assert train(RECIPE, dataset, RunFolder(tmp_path), QUIET) == path
+    assert path.stat().st_mtime_ns == before
+
+
+def test_another_seed_gives_other_weights(dataset: Index, tmp_path: Path):
+    other = replace(RECIPE, training=replace(RECIPE.training, seed=5))
+    train(RECIPE, dataset, RunFolder(tmp_path / "a"), QUIET)
+    train(other, dataset, RunFolder(tmp_path / "b"), QUIET)
+    key = "generator.decoder.to_image.weight"
+    assert not torch.equal(weights(tmp_path / "a")[key], weights(tmp_path / "b")[key])
+
+
+def test_a_folder_of_another_recipe_is_refused(dataset: Index, tmp_path: Path):
+    train(RECIPE, dataset, RunFolder(tmp_path), replace(QUIET, stop_after=2))
+    with pytest.raises(ConfigError, match="another recipe"):
+        train(preset("scft/tiny"), dataset, RunFolder(tmp_path), QUIET)
+
+
+def test_a_damaged_state_is_refused(dataset: Index, tmp_path: Path):
+    train(RECIPE, dataset, RunFolder(tmp_path), replace(QUIET, stop_after=2))
+    (tmp_path / "state.safetensors").write_bytes(b"short")
+    with pytest.raises(WeightsError, match="state.safetensors"):
+        train(RECIPE, dataset, RunFolder(tmp_path), QUIET)
+
+
+def test_the_weight_file_says_how_it_was_made(dataset: Index, tmp_path: Path):
+    header = read_header(train(RECIPE, dataset, RunFolder(tmp_path), QUIET))
+    assert header.system == "scft"
+    assert header.provenance["images"] == 48
+    assert header.provenance["preset"] == "scft/tiny"
+    assert header.config["channels"] == list(RECIPE.system.channels)
+
+
+def test_starting_weights_are_used(dataset: Index, tmp_path: Path):
+    path = train(RECIPE, dataset, RunFolder(tmp_path / "first"), QUIET)
+    frozen: Recipe = replace(RECIPE, training=replace(RECIPE.training, learning_rate=1e-12, ema=0.0, images=4))
+    train(frozen, dataset, RunFolder(tmp_path / "second"), QUIET, initialize=path)
+    key = "generator.decoder.to_image.weight"
+    torch.testing.assert_close(weights(tmp_path / "second")[key], weights(tmp_path / "first")[key])
+
+
+def test_two_processes_train_one_system(dataset: Index, tmp_path: Path):
+    """torchrun with two processes: half the batch each, one set of weights, as many images as asked."""
+    # "--": otherwise torchrun takes our --run for an abbreviation of its own --run-path.
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29517", "-m", "--"]
+    arguments = command(dataset, tmp_path, "--set", "training.images=32")[2:]
+    done = subprocess.run([*launcher, *arguments], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert read_header(tmp_path / "model.safetensors").provenance["images"] == 32
+    assert all(value.isfinite().all() for value in weights(tmp_path).values())
+    odd = subprocess.run(
+        [*launcher, *arguments, "--set", "training.batch_size=3"], capture_output=True, text=True, timeout=200
+    )
+    assert "multiple of the 2 processes" in odd.stderr

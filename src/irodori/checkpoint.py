@@ -82,7 +82,9 @@ def load(path: Path) -> tuple[Header, dict[str, Tensor]]:
     tensors = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     broken = [name for name, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if broken:
-        raise WeightsError(f"{path}: {len(broken)} tensors hold NaN or infinity ({broken[0]}); use an earlier checkpoint")
+        raise WeightsError(
+            f"{path}: {len(broken)} tensors hold NaN or infinity ({broken[0]}); use an earlier checkpoint"
+        )
     return header, tensors
 
 
@@ -106,7 +108,9 @@ def check_keys(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, T
 
 def _parse(path: Path, metadata: Mapping[str, str]) -> Header:
     if metadata.get("format") != FORMAT:
-        raise WeightsError(f"{path}: not a weight file of irodori (no '{FORMAT}' header); convert foreign weights first")
+        raise WeightsError(
+            f"{path}: not a weight file of irodori (no '{FORMAT}' header); convert foreign weights first"
+        )
     try:
         values = json.loads(metadata["irodori"])
         return Header(values["system"], values["config"], values["provenance"])

@@ -73,7 +73,12 @@ def _convert(hint: Any, value: Any, base: Any, path: str) -> Any:
         return _union(arguments, value, base, path)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if nested is hint and isinstance(hint, type) and isinstance(value, hint) and not (isinstance(value, bool) and hint is not bool):
+    if (
+        nested is hint
+        and isinstance(hint, type)
+        and isinstance(value, hint)
+        and not (isinstance(value, bool) and hint is not bool)
+    ):
         return value
     raise ConfigError(f"{path}: expected {getattr(hint, '__name__', hint)}, got {value!r}")
 

@@ -31,9 +31,13 @@ def test_from_a_pack_to_a_table(pack: Path, tmp_path: Path):
     table = run(evaluate, tmp_path / "run", "--data", tmp_path / "data", "--count", 3, "--size", 32)
     assert table.count("same style") == 2
     assert "| model | reference | part accuracy |" in table
-    data = json.loads(run(evaluate, tmp_path / "run", "--data", tmp_path / "data", "--count", 3, "--size", 32, "--json"))
+    data = json.loads(
+        run(evaluate, tmp_path / "run", "--data", tmp_path / "data", "--count", 3, "--size", 32, "--json")
+    )
     result = data["results"][str(tmp_path / "run")]["other style, moved"]
-    assert 0 <= result["part_accuracy"]["low"] <= result["part_accuracy"]["mean"] <= result["part_accuracy"]["high"] <= 1
+    assert (
+        0 <= result["part_accuracy"]["low"] <= result["part_accuracy"]["mean"] <= result["part_accuracy"]["high"] <= 1
+    )
     assert len(data["about"]["weights"][str(tmp_path / "run")]) == 64
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from batches import batch_for
 from irodori.checkpoint import save
 from irodori.data.index import Index
 from irodori.data.sample import Sample
 from irodori.systems import PRESETS, SYSTEMS, build_system, load_system, preset
 from irodori.systems.base import Inputs, Noise, System
-from batches import batch_for
 from irodori.training.loop import header_of, make_optimizers
 
 pytestmark = pytest.mark.parametrize("name", SYSTEMS)
@@ -129,7 +129,9 @@ def test_saving_and_loading_changes_nothing(name: str, tmp_path: Path):
     save(path, header_of(preset(f"{name}/tiny"), 0), system.state_dict())
     again = load_system(path)
     assert again.config == system.config
-    torch.testing.assert_close(again.colorize(inputs(32, 32)).image, system.colorize(inputs(32, 32)).image, rtol=0, atol=0)
+    torch.testing.assert_close(
+        again.colorize(inputs(32, 32)).image, system.colorize(inputs(32, 32)).image, rtol=0, atol=0
+    )
 
 
 @torch.no_grad()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from batches import batch_for
 from irodori.data.index import Index
 from irodori.errors import ConfigError, WeightsError
 from irodori.nn.features import MobileNetV2
@@ -18,7 +19,6 @@ from irodori.systems.scft.config import LossWeights, SCFTConfig
 from irodori.systems.scft.networks import Encoder, FeatureTransfer, Generator, adain_features, add_features
 from irodori.training.loop import LoopOptions, train
 from irodori.training.run_folder import RunFolder
-from batches import batch_for
 
 
 def rand(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The recolour track: sketch of A, reference B, exact truth "A in B's colours", with centred and with moved references."""
+"""The recolour track: sketch of A, reference B, exact truth "A in B's colours"; references centred and moved."""
 
 from __future__ import annotations
 
@@ -93,7 +93,9 @@ def summarize(scores: Sequence[Sequence[PartScore]], seed: int = 0, resamples: i
     }
 
 
-def _with_interval(groups: Sequence[Sequence[float]], generator: np.random.Generator, resamples: int) -> dict[str, float]:
+def _with_interval(
+    groups: Sequence[Sequence[float]], generator: np.random.Generator, resamples: int
+) -> dict[str, float]:
     """Mean over all values, and the interval when whole groups (images) are drawn again."""
     sums = np.array([sum(group) for group in groups])
     sizes = np.array([len(group) for group in groups])

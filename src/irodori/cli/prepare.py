@@ -11,10 +11,12 @@ import click
 @click.command()
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="New folder for the data set.")
-@click.option("--size", default=256, show_default=True, type=click.IntRange(32, 2048), help="Side of the stored squares.")
 @click.option(
-    "--kind", default="auto", show_default=True, type=click.Choice(["auto", "pack", "folder", "paired", "side-by-side"]),
-    help="What the sources are.",
+    "--size", default=256, show_default=True, type=click.IntRange(32, 2048), help="Side of the stored squares."
+)
+@click.option(
+    "--kind", default="auto", show_default=True, help="What the sources are.",
+    type=click.Choice(["auto", "pack", "folder", "paired", "side-by-side"]),
 )  # fmt: skip
 @click.option(
     "--sketch-side", default="right", show_default=True, type=click.Choice(["left", "right"]),

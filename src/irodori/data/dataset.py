@@ -54,7 +54,9 @@ class DataOptions:
 class PairDataset(Dataset[Sample]):
     """An endless, reproducible stream of training pairs: pair `i` depends on the seed and on `i` alone."""
 
-    def __init__(self, index: Index, split: Split, options: DataOptions, image_size: int, seed: int, length: int) -> None:
+    def __init__(
+        self, index: Index, split: Split, options: DataOptions, image_size: int, seed: int, length: int
+    ) -> None:
         self.root, self.options, self.image_size = index.root, options, image_size
         self.seed, self.length = seed, length
         self.items = index.select(split)
@@ -89,8 +91,8 @@ class PairDataset(Dataset[Sample]):
         color = np.clip(np.rint(color + offset), 0, 255).astype(np.uint8)
         warp = random_warp(self.image_size, self.options.self_warp, generator)
         return make_sample(
-            sketch, color, warp.apply(color), parts=drawing.part_numbers, reference_parts=drawing.part_numbers, warp=warp,
-            correspondence=warp.correspondence(),
+            sketch, color, warp.apply(color), parts=drawing.part_numbers,
+            reference_parts=drawing.part_numbers, warp=warp, correspondence=warp.correspondence(),
         )  # fmt: skip
 
     # --------------------------------------------------------------------------------------------- recolour pairs

@@ -107,10 +107,14 @@ def read_index(root: Path) -> Index:
         about = json.loads((root / "dataset.json").read_text(encoding="utf-8"))
         rows = (root / "index.jsonl").read_text(encoding="utf-8").splitlines()
         if about.get("format") != FORMAT:
-            raise DataError(f"{root}: data set format {about.get('format')}, this version reads {FORMAT}; prepare it again")
+            raise DataError(
+                f"{root}: data set format {about.get('format')}, this version reads {FORMAT}; prepare it again"
+            )
         items = tuple(Item.from_json(json.loads(row)) for row in rows)
     except FileNotFoundError as error:
-        raise DataError(f"{root}: not a prepared data set (no {Path(error.filename).name}); run 'irodori prepare'") from error
+        raise DataError(
+            f"{root}: not a prepared data set (no {Path(error.filename).name}); run 'irodori prepare'"
+        ) from error
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise DataError(f"{root}: the index is damaged ({error}); run 'irodori prepare' again") from error
     _check_files(root, items)

@@ -86,13 +86,13 @@ def planes_of(svg: str, colors: Sequence[str], size: int) -> Planes:
     """
     black = dict.fromkeys(colors, "#000000")
     base = render(replace_colors(svg, black), size).astype(np.float32)
-    coverage = []
+    coverage: Floats = np.zeros((len(colors), size, size), np.float32)
     for start in range(0, len(colors), 3):
         triple = colors[start : start + 3]
         primaries = dict(zip(triple, ("#ff0000", "#00ff00", "#0000ff"), strict=False))
         shown = render(replace_colors(svg, black | primaries), size).astype(np.float32) - base
-        coverage += [shown[..., channel].clip(0, 255) / 255 for channel in range(len(triple))]
-    planes = Planes(base, np.stack(coverage) if coverage else np.zeros((0, size, size), np.float32))
+        coverage[start : start + 3] = shown.transpose(2, 0, 1)[: len(triple)].clip(0, 255) / 255
+    planes = Planes(base, coverage)
     error = composition_error(planes, svg, colors, size)
     if error > TOLERANCE:
         raise DataError(f"not linear in its colours (mean error {error:.2f} of 255)")
@@ -127,4 +127,4 @@ def unpack(tall: Pixels) -> Planes:
     """The inverse of `pack`, up to rounding to 1/255."""
     width = tall.shape[1]
     stacked = tall.reshape(-1, width, width).astype(np.float32)
-    return Planes(np.ascontiguousarray(stacked[:3].transpose(1, 2, 0)), stacked[3:] / 255)
+    return Planes(np.ascontiguousarray(stacked[:3].transpose(1, 2, 0)), stacked[3:] / np.float32(255))

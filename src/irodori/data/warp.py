@@ -101,7 +101,7 @@ def _tps_bend(size: int, strength: float, generator: np.random.Generator, points
 
 @functools.lru_cache(maxsize=8)
 def _tps_basis(size: int, points: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Kernel values of all pixels ``(size^2, n + 3)``, and the inverse of the spline's linear system (Bookstein 1989)."""
+    """Kernel values of all pixels ``(size^2, n + 3)`` and the inverse of the spline's system (Bookstein 1989)."""
     axis = np.linspace(0, 1, points)
     control = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
     pixels = _grid(size, size).reshape(-1, 2) / max(size - 1, 1)
@@ -111,7 +111,7 @@ def _tps_basis(size: int, points: int) -> tuple[NDArray[np.float32], NDArray[np.
     system[:count, count:] = np.concatenate([np.ones((count, 1)), control], 1)
     system[count:, :count] = system[:count, count:].T
     basis = np.concatenate([_tps_kernel(pixels, control), np.ones((len(pixels), 1)), pixels], 1)
-    return basis.astype(np.float32), np.linalg.inv(system)
+    return basis.astype(np.float32), np.linalg.inv(system).astype(np.float64)
 
 
 def _tps_kernel(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 
 from irodori.errors import InputError
 from irodori.image import Pixels, resize
-from irodori.inference.regions import Mask, Regions, at_centers, closed_regions, extend_regions, ink_share, nearest
+from irodori.inference.regions import (
+    Mask,
+    Regions,
+    cell_regions,
+    closed_regions,
+    extend_regions,
+    ink_share,
+    nearest,
+    region_share,
+)
 
 LineMode = Literal["keep", "model", "none"]
 LINE_MODES: tuple[str, ...] = get_args(LineMode)
@@ -29,7 +38,8 @@ INKED = 8
 MOSTLY_INK = 153
 SOLID_CELLS = 4.0
 """Ink further than this from paper is no line but a solid area, which keeps the color that the network gave it."""
-SEARCH_CELLS = 3
+SPREAD_CELLS, MAX_SPREAD_CELLS, ALIKE = 2, 32, 64
+AVERAGE_CELLS, SEARCH_CELLS = 2, 3
 
 
 @dataclass(frozen=True)
@@ -57,27 +67,40 @@ def fill_colors(image: Pixels, lines: Pixels) -> Pixels:
 
 
 def lift_lines(image: Pixels, lines: Pixels, regions: Regions) -> ColorCells:
-    """Replaces the ink of a network image ``(h, w, 3)`` by the nearest colors beside it.
+    """Replaces the ink of a network image ``(h, w, 3)`` by the colors beside it.
 
-    In cells on a line or next to one, clean colors of the same closed region spread (`spread_colors`); a region
-    without any clean cell keeps its own color, brightened by the ink that it contains.
+    In cells on a line or next to one, clean colors of the same region spread (`spread_colors`).  Cells that they do
+    not reach, as among dense strokes, keep what the network painted, brightened by the ink that they contain, and
+    averaged so that cells wholly in the region count most.
     """
     size = image.shape[:2]
-    centers, ink = at_centers(regions, size), ink_share(regions, size)
-    clean = (cv2.dilate((ink > INKED).view(np.uint8), np.ones((3, 3), np.uint8)) == 0) & (centers > 0)
+    own, ink = cell_regions(regions, size), ink_share(regions, size)
+    clean = (cv2.dilate((ink > INKED).view(np.uint8), np.ones((3, 3), np.uint8)) == 0) & (own > 0)
     colors = np.where(clean[..., None], image, remove_ink(image, lines))
-    unreached = spread_colors(colors, centers, clean)
-    samples = (centers > 0) & (~unreached | (ink < MOSTLY_INK))
+    unreached = spread_colors(colors, own, clean)
+    _average_where(colors, unreached, own, region_share(regions, own))
+    samples = (own > 0) & (~unreached | (ink < MOSTLY_INK))
     if not samples.any():
         return ColorCells(colors, np.zeros(size, np.int32))
     source, distance = nearest(samples)
     source = np.where(distance > SOLID_CELLS, np.arange(source.size, dtype=np.int32).reshape(size), source)
-    return ColorCells(colors.reshape(-1, 3)[source], centers.reshape(-1)[source])
+    return ColorCells(colors.reshape(-1, 3)[source], own.reshape(-1)[source])
+
+
+def _average_where(colors: Pixels, wanted: Mask, own: Regions, share: NDArray[np.uint8]) -> None:
+    """Replaces, in place, wanted cells by the mean of the cells of the same region around them, weighted by share²."""
+    row, column = np.nonzero(wanted)
+    weights = np.square(share.astype(np.float32) / np.float32(255))
+    y, x = row.astype(np.float32), column.astype(np.float32)
+    found = _same_region_colors(ColorCells(colors, own), own[wanted], y, x, AVERAGE_CELLS, weights)
+    colors[wanted] = np.where(np.isnan(found), colors[wanted], np.rint(found)).astype(np.uint8)
 
 
 def spread_colors(colors: Pixels, regions: Regions, known: Mask) -> Mask:
     """Fills, in place, unknown cells with the mean color of their known neighbors of the same region, round by round.
 
+    The first rounds cover what a line spoils beside it.  After them a cell takes only a color that resembles its own,
+    so that colors reach the tips of strands but do not creep through gaps in the lines.
     Returns the cells ``(h, w)`` with a region that no color reached.
     """
     width = colors.shape[1] + 2
@@ -85,16 +108,26 @@ def spread_colors(colors: Pixels, regions: Regions, known: Mask) -> Mask:
     reached = np.pad(np.where(known, regions, np.int32(0)), 1).reshape(-1)
     values = np.pad(colors, ((1, 1), (1, 1), (0, 0))).reshape(-1, 3)
     steps = np.array([dy * width + dx for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx], dtype=np.int32)
-    front = rest = np.flatnonzero((region > 0) & (reached == 0)).astype(np.int32)
-    while front.size:
-        same = (reached[rest[:, None] + steps] == region[rest, None]).astype(np.float32)
-        count = same.sum(axis=1)
-        front, weights = rest[count > 0], (same / np.maximum(count, 1)[:, None])[count > 0]
-        values[front] = np.rint(np.einsum("nk,nkc->nc", weights, values[front[:, None] + steps].astype(np.float32)))
-        reached[front] = region[front]
-        rest = rest[count == 0]
+    rest = np.flatnonzero((region > 0) & (reached == 0)).astype(np.int32)
+    for round_number in range(MAX_SPREAD_CELLS):
+        same = reached[rest[:, None] + steps] == region[rest, None]
+        touched = np.flatnonzero(same.any(axis=1))
+        front, mean = rest[touched], _neighbor_mean(values, rest[touched, None] + steps, same[touched])
+        if round_number >= SPREAD_CELLS:
+            alike = np.abs(mean - values[front]).max(axis=1) <= ALIKE
+            touched, front, mean = touched[alike], front[alike], mean[alike]
+        if not front.size:
+            break
+        values[front], reached[front] = np.rint(mean), region[front]
+        rest = np.delete(rest, touched)
     colors[:] = values.reshape(-1, width, 3)[1:-1, 1:-1]
     return ((region > 0) & (reached == 0)).reshape(-1, width)[1:-1, 1:-1]
+
+
+def _neighbor_mean(values: Pixels, index: NDArray[np.int32], chosen: Mask) -> NDArray[np.float32]:
+    """Mean of the chosen neighbors ``(N, 8)`` among flat colors ``(M, 3)``: ``(N, 3)``."""
+    weights = chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1)
+    return np.einsum("nk,nkc->nc", weights.astype(np.float32), values[index].astype(np.float32))
 
 
 def remove_ink(image: Pixels, lines: Pixels) -> Pixels:
@@ -187,11 +220,17 @@ def _search_colors(
 
 
 def _same_region_colors(
-    cells: ColorCells, region: Regions, y: NDArray[np.float32], x: NDArray[np.float32], reach: int
+    cells: ColorCells,
+    region: Regions,
+    y: NDArray[np.float32],
+    x: NDArray[np.float32],
+    reach: int,
+    trust: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Weighted mean color of the cells of `region` around ``(x, y)``: ``(N, 3)``, NaN where there is none.
 
     reach 0: bilinear weights on the four cells around.  Otherwise a window that reaches further, nearest cells first.
+    trust: ``(h, w)``, a factor on the weight of each cell.
     """
     height, width = cells.regions.shape
     flat_regions, flat_colors = cells.regions.reshape(-1), cells.colors.reshape(-1, 3)
@@ -202,6 +241,8 @@ def _same_region_colors(
             cell_y, cell_x = base_y + np.int32(dy), base_x + np.int32(dx)
             index = np.clip(cell_y, 0, height - 1) * np.int32(width) + np.clip(cell_x, 0, width - 1)
             weight = _cell_weight(cell_y - y, cell_x - x, reach) * (flat_regions[index] == region)
+            if trust is not None:
+                weight *= trust.reshape(-1)[index]
             total += weight[:, None] * flat_colors[index]
             weights += weight
     return np.where(weights[:, None] > 1e-6, total / np.maximum(weights, 1e-6)[:, None], np.float32(np.nan))

@@ -14,6 +14,9 @@ from irodori.image import Pixels
 INK_LEVEL = 200
 """Grey level below which a pixel of the drawing counts as ink: the faint half of an anti-aliased edge does not."""
 
+PROBES = ((0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25))
+"""Where in a cell its region is looked for, as shares of the cell's height and width."""
+
 Regions = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
@@ -49,16 +52,29 @@ def nearest(samples: Mask) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     return index[labels], np.asarray(distance, dtype=np.float32)
 
 
-def at_centers(regions: Regions, size: tuple[int, int]) -> Regions:
-    """The region under the center of each cell of a coarser grid ``(height, width)``."""
-    rows, columns = (
-        np.minimum(((np.arange(cells) + 0.5) * side / cells).astype(np.int32), side - 1)
-        for cells, side in zip(size, regions.shape, strict=True)
-    )
-    return regions[rows[:, None], columns]
+def cell_regions(regions: Regions, size: tuple[int, int]) -> Regions:
+    """The region of each cell of a coarser grid ``(height, width)``: under its center or, if that is ink, beside it."""
+    found = np.zeros(size, np.int32)
+    for place_y, place_x in PROBES:
+        rows, columns = (
+            ((np.arange(cells) + place) * side / cells).astype(np.int32)
+            for place, cells, side in zip((place_y, place_x), size, regions.shape, strict=True)
+        )
+        found = np.where(found > 0, found, regions[rows[:, None], columns])
+    return found
 
 
 def ink_share(regions: Regions, size: tuple[int, int]) -> NDArray[np.uint8]:
     """The share of ink in each cell of a coarser grid ``(height, width)``, 0…255."""
     ink = (regions == 0).view(np.uint8) * np.uint8(255)
     return np.asarray(cv2.resize(ink, size[::-1], interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def region_share(regions: Regions, own: Regions) -> NDArray[np.uint8]:
+    """The share of each cell ``(h, w)`` that belongs to its own region, 0…255; 0 where it has none."""
+    rows, columns = (np.arange(side) * cells // side for side, cells in zip(regions.shape, own.shape, strict=True))
+    same = np.empty(regions.shape, np.uint8)
+    for top in range(0, len(rows), 256):
+        band = slice(top, top + 256)
+        same[band] = (regions[band] == own[rows[band, None], columns]) & (regions[band] > 0)
+    return np.asarray(cv2.resize(same * np.uint8(255), own.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)

@@ -85,8 +85,13 @@ def part_negatives(
     return torch.where(other.any(-1), chosen, random_negatives(positive, reference.shape[1]))
 
 
-def hit_rate(weights: Tensor, parts: Tensor, reference_parts: Tensor, sketch_grid: tuple[int, int],
-             reference_grid: tuple[int, int]) -> Tensor:
+def hit_rate(
+    weights: Tensor,
+    parts: Tensor,
+    reference_parts: Tensor,
+    sketch_grid: tuple[int, int],
+    reference_grid: tuple[int, int],
+) -> Tensor:
     """Share of attention that falls on the right part, over sketch positions whose part the reference shows.
 
     weights: ``(B, Q, K)``, rows sum to 1.

@@ -28,7 +28,9 @@ class PartScore:
         return self.median_delta_e <= ACCURATE_DELTA_E
 
 
-def part_scores(image: Tensor, color: Tensor, parts: Tensor, valid: Tensor, least_share: float = 0.002) -> list[PartScore]:
+def part_scores(
+    image: Tensor, color: Tensor, parts: Tensor, valid: Tensor, least_share: float = 0.002
+) -> list[PartScore]:
     """Scores every known part of one image.
 
     image, color: ``(3, H, W)`` sRGB in [-1, 1].  parts: ``(H, W)`` part numbers, -1 = none.  valid: ``(H, W)``, 1 where

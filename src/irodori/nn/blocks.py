@@ -27,7 +27,7 @@ class ResidualBlock(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """One step of a U-Net decoder: nearest-neighbour upsampling to the skip's size, concatenation, two 3x3 convolutions."""
+    """One step of a U-Net decoder: upsampling to the skip's size, concatenation, two 3x3 convolutions."""
 
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
         super().__init__()

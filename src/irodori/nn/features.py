@@ -1,7 +1,7 @@
 """Frozen networks that say how alike two pictures look, behind one interface that reports its name.
 
-VGG19 is read from a safetensors file in torchvision's layout (``features.0.weight`` …), MobileNetV2 from one with folded
-batch normalisation (``stem``, ``block01.expand`` …).  Figures made with different features are never comparable.
+VGG19 is read from a safetensors file in torchvision's layout (``features.0.weight`` …), MobileNetV2 from one with
+folded batch normalisation (``stem``, ``block01.expand`` …).  Figures made with different features are never comparable.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class VGG19(Features):
     """relu1_1 … relu5_1 of VGG19 (Simonyan, Zisserman 2015), the layers of SCFT's equations 8 and 9."""
 
     name = "vgg19"
+    mean: Tensor
+    deviation: Tensor
     _PLAN: ClassVar[tuple[tuple[int, int], ...]] = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 1))
 
     def __init__(self) -> None:
@@ -131,7 +133,7 @@ FEATURES: Mapping[str, type[Features]] = {network.name: network for network in (
 
 
 def load_features(name: str, path: Path) -> Features:
-    """A frozen feature network by name, filled from a file; ConfigError for an unknown name, WeightsError for the file."""
+    """A frozen feature network, filled from a file; ConfigError for an unknown name, WeightsError for the file."""
     if name not in FEATURES:
         raise ConfigError(f"unknown features '{name}'; choose one of {', '.join(FEATURES)}")
     return FEATURES[name]().load(path)

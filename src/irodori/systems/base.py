@@ -127,7 +127,7 @@ class System(nn.Module, ABC):
 
     @abstractmethod
     def encode_references(self, references: Sequence[Tensor], like: Tensor) -> Any:
-        """All that `paint` needs of the references; `like` is the sketch, for batch size and device if there are none."""
+        """All that `paint` needs of the references; `like`: the sketch, for batch and device if there are none."""
 
     @abstractmethod
     def paint(self, sketch_code: Any, reference_code: Any, noise: Noise) -> Output:

@@ -20,6 +20,7 @@ from irodori.data.dataset import PairDataset
 from irodori.data.index import Index
 from irodori.data.sample import Sample
 from irodori.errors import ConfigError
+from irodori.nn.features import Features, load_features
 from irodori.systems import build_system, load_system, recipe_system_name
 from irodori.systems.base import System
 from irodori.systems.recipe import Recipe, TrainingOptions
@@ -212,13 +213,17 @@ class Session:
         row = {key: value.item() for key, value in self.accelerator.reduce(means, "mean").items()}
         broken = [key for key, value in row.items() if value != value]
         if broken:
-            raise ConfigError(f"{self.run.root}: {broken[0]} became NaN before step {self.step}; lower the learning rate")
+            raise ConfigError(
+                f"{self.run.root}: {broken[0]} became NaN before step {self.step}; lower the learning rate"
+            )
         self.accelerator.log(row, step=self.step)
         if self.accelerator.is_main_process:
             factor = learning_rate_factor(self.step - 1, self.recipe.training)
             images = self.step * self.recipe.training.batch_size
             rate = self.recipe.training.learning_rate * factor
-            self.run.log({"step": self.step, "images": images, "learning_rate": rate, "seconds": round(seconds, 2), **row})
+            self.run.log(
+                {"step": self.step, "images": images, "learning_rate": rate, "seconds": round(seconds, 2), **row}
+            )
 
     def save(self) -> None:
         """Writes the state, and the weights as they are now."""
@@ -254,8 +259,7 @@ def header_of(recipe: Recipe, step: int) -> Header:
     return Header(recipe_system_name(recipe), to_dict(recipe.system), dict(provenance))
 
 
-def _load_features(recipe: Recipe, path: Path) -> nn.Module:
-    from irodori.nn.features import load_features
+def _load_features(recipe: Recipe, path: Path) -> Features:
 
     return load_features(getattr(recipe.system, "features", ""), path)
 

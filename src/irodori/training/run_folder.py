@@ -29,7 +29,9 @@ class RunFolder:
         try:
             self.samples.mkdir(parents=True, exist_ok=True)
             if record.is_file() and record.read_text(encoding="utf-8") != text:
-                raise ConfigError(f"{self.root}: holds a run of another recipe (recipe.json); choose a new --run folder")
+                raise ConfigError(
+                    f"{self.root}: holds a run of another recipe (recipe.json); choose a new --run folder"
+                )
             record.write_text(text, encoding="utf-8")
         except OSError as error:
             raise ConfigError(f"{self.root}: cannot be written ({error.strerror}); choose another folder") from error

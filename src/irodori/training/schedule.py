@@ -10,8 +10,8 @@ from irodori.systems.recipe import TrainingOptions
 def learning_rate_factor(step: int, options: TrainingOptions) -> float:
     """Factor on the base rate before step `step` (counted from 0): warm-up, plateau, then linear or cosine decay to 0.
 
-    A pure function of the step, so that a resumed run needs no scheduler state.  SCFT (A.3): plateau for the first half,
-    linear decay in the second.
+    A pure function of the step, so that a resumed run needs no scheduler state.  SCFT (A.3): plateau for the first
+    half, linear decay in the second.
     """
     warmup = options.warmup_images / options.batch_size
     rise = min(1.0, (step + 1) / warmup) if warmup else 1.0

@@ -47,7 +47,9 @@ def test_pairs_are_the_same_for_every_system_and_never_the_same_figure(dataset: 
 def test_moving_changes_the_reference_alone(dataset: Index):
     centred = recolor_pairs(dataset, OPTIONS, *MISMATCHES["same style, centred"])
     moved = recolor_pairs(dataset, OPTIONS, *MISMATCHES["same style, moved"])
-    assert all(torch.equal(a.sketch, b.sketch) and torch.equal(a.color, b.color) for a, b in zip(centred, moved, strict=True))
+    assert all(
+        torch.equal(a.sketch, b.sketch) and torch.equal(a.color, b.color) for a, b in zip(centred, moved, strict=True)
+    )
     assert not any(torch.equal(a.reference, b.reference) for a, b in zip(centred, moved, strict=True))
 
 

@@ -68,7 +68,7 @@ def test_appearance_offset_is_the_ground_truth_too(dataset: Index):
 
 
 def test_recolor_pair_has_the_reference_s_colors_part_by_part(dataset: Index):
-    items = [item for item in dataset.select("train")]
+    items = dataset.select("train")
     first, other = items[0], next(item for item in items if item.source != items[0].source)
     palette = [part.color for part in other.parts]
     sample = pairs(dataset).recolor_sample(first, other, palette, identity_warp(64), np.random.default_rng(0))
@@ -82,7 +82,9 @@ def test_recolor_pair_has_the_reference_s_colors_part_by_part(dataset: Index):
 
 def test_parts_that_the_reference_lacks_are_masked_out(dataset: Index):
     items = dataset.select("train")
-    hatless = replace(items[1], parts=tuple(replace(p, name="" if p.name == "hair" else p.name) for p in items[1].parts))
+    hatless = replace(
+        items[1], parts=tuple(replace(p, name="" if p.name == "hair" else p.name) for p in items[1].parts)
+    )
     colors, known = recolor(items[0].parts, hatless, [part.color for part in hatless.parts])
     names = [part.name for part in items[0].parts]
     assert [name for name, flag in zip(names, known, strict=True) if not flag] == ["hair"]

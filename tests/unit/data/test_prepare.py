@@ -154,7 +154,9 @@ def test_packs_of_icons_make_every_color_a_part(tmp_path: Path):
     folder = tmp_path / "icons"
     folder.mkdir()
     with zipfile.ZipFile(folder / "svg.zip", "w") as archive:
-        archive.writestr("svg/a.svg", '<svg xmlns="http://www.w3.org/2000/svg"><path fill="#f00"/><path fill="#00ff00"/></svg>')
+        archive.writestr(
+            "svg/a.svg", '<svg xmlns="http://www.w3.org/2000/svg"><path fill="#f00"/><path fill="#00ff00"/></svg>'
+        )
     (folder / "index.jsonl").write_text('{"id": "a", "name": "a", "tags": [], "file": "svg/a.svg", "licence": "MIT"}\n')
     item = next(iter(read_source(folder)))
     assert item.colors == (("", "#f00", False), ("", "#00ff00", False))

@@ -7,7 +7,7 @@ import pytest
 from fakes import box_drawing
 from irodori.errors import InputError
 from irodori.inference.finish import ColorCells, composite, fill_colors, lift_lines, spread_colors, upsample_colors
-from irodori.inference.regions import closed_regions, extend_regions, ink_share, nearest
+from irodori.inference.regions import closed_regions, extend_regions, ink_share, nearest, region_share
 
 RED, BLUE = (220, 30, 20), (20, 40, 230)
 
@@ -146,3 +146,19 @@ def test_ink_share_counts_area():
     regions = np.ones((8, 8), np.int32)
     regions[:, 0] = 0
     assert ink_share(regions, (2, 2)).tolist() == [[64, 0], [64, 0]]
+
+
+def test_colors_do_not_creep_through_a_gap_into_dense_strokes():
+    lines = box_drawing(512, 512, (100, 120, 400, 380), 2)
+    lines[100:401:8, 120:381] = 0  # hatching, a stroke in every cell, so that no cell inside is clean
+    image = _painted(lines, (100, 120, 400, 380), (64, 64))
+    lines[100:401, 250:254] = 255  # every stroke has a gap, and the outline too: all is one region
+    inside = fill_colors(image, lines)[160:340, 180:320].astype(int)
+    assert (inside[..., 0] > inside[..., 2] + 60).all()
+
+
+def test_region_share_counts_the_region_under_the_center():
+    regions = np.ones((8, 8), np.int32)
+    regions[:, 0] = 2
+    regions[:4, 3] = 0
+    assert region_share(regions, np.array([[1, 1], [2, 0]], np.int32)).tolist() == [[128, 255], [64, 0]]

@@ -40,7 +40,10 @@ def test_gram_by_hand():
 
 
 def test_perceptual_sums_the_layers_means():
-    first, second = [torch.zeros(1, 2, 2, 2), torch.zeros(1, 4, 1, 1)], [torch.ones(1, 2, 2, 2), torch.full((1, 4, 1, 1), 3.0)]
+    first, second = (
+        [torch.zeros(1, 2, 2, 2), torch.zeros(1, 4, 1, 1)],
+        [torch.ones(1, 2, 2, 2), torch.full((1, 4, 1, 1), 3.0)],
+    )
     assert perceptual(first, second).item() == pytest.approx(4.0)
 
 

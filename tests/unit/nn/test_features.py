@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from irodori.errors import ConfigError, WeightsError
-from irodori.nn.features import FEATURES, MobileNetV2, VGG19, load_features
+from irodori.nn.features import FEATURES, VGG19, MobileNetV2, load_features
 
 
 def stored(network: torch.nn.Module, path: Path, extra: tuple[str, ...] = ()) -> Path:

@@ -37,8 +37,8 @@ def stats(folder: Path) -> list[dict]:
 
 def command(dataset: Index, run: Path, *more: str) -> list[str]:
     return [
-        sys.executable, "-m", "irodori", "train", "--preset", "scft/tiny", "--data", str(dataset.root), "--run", str(run),
-        "--device", "cpu", "--threads", "1", "--log-every", "5", "--checkpoint-every", "5", *more,
+        sys.executable, "-m", "irodori", "train", "--preset", "scft/tiny", "--data", str(dataset.root),
+        "--run", str(run), "--device", "cpu", "--threads", "1", "--log-every", "5", "--checkpoint-every", "5", *more,
     ]  # fmt: skip
 
 
@@ -117,7 +117,17 @@ def test_starting_weights_are_used(dataset: Index, tmp_path: Path):
 def test_two_processes_train_one_system(dataset: Index, tmp_path: Path):
     """torchrun with two processes: half the batch each, one set of weights, as many images as asked."""
     # "--": otherwise torchrun takes our --run for an abbreviation of its own --run-path.
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29517", "-m", "--"]
+    launcher = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc_per_node",
+        "2",
+        "--master_port",
+        "29517",
+        "-m",
+        "--",
+    ]
     arguments = command(dataset, tmp_path, "--set", "training.images=32")[2:]
     done = subprocess.run([*launcher, *arguments], capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr[-2000:]

@@ -21,7 +21,7 @@ class Pyramid(NamedTuple):
     @property
     def features(self) -> Tensor:
         """V of equation 1: every activation average-pooled to the deepest size, concatenated: ``(B, d_v, h, w)``."""
-        size = self.activations[-1].shape[-2:]
+        size = (self.activations[-1].shape[-2], self.activations[-1].shape[-1])
         return torch.cat([F.adaptive_avg_pool2d(activation, size) for activation in self.activations], dim=1)
 
     @property
@@ -82,7 +82,7 @@ def add_features(sketch: Tensor, reference: Tensor) -> Tensor:
 
 
 def adain_features(sketch: Tensor, reference: Tensor, epsilon: float = 1e-5) -> Tensor:
-    """Ablation A.1 (b): the sketch's channels get the reference's mean and standard deviation (Huang, Belongie 2017)."""
+    """Ablation A.1 (b): the sketch's channels get the reference's mean and deviation (Huang, Belongie 2017)."""
     mean, deviation = sketch.mean((2, 3), keepdim=True), sketch.std((2, 3), keepdim=True)
     wanted_mean, wanted_deviation = reference.mean(1)[..., None, None], reference.std(1)[..., None, None]
     return (sketch - mean) / (deviation + epsilon) * wanted_deviation + wanted_mean

@@ -44,7 +44,7 @@ SMALL = replace(
     name="scft/small",
     about="What ships: attention at 1/8 of 128 px (the paper's 16x16 positions), started from scft/small-64",
     system=replace(SMALL_64.system, image_size=128),
-    training=replace(SMALL_64.training, images=24_000, learning_rate=7e-4, ema=0.998),
+    training=replace(SMALL_64.training, images=28_000, learning_rate=7e-4, ema=0.998),
 )
 
 TINY = Recipe(

@@ -61,15 +61,17 @@ class SCFT(System):
             return None
         if self.frozen_features is None:
             raise ConfigError(
-                f"the perceptual and style losses need the {self.config.features} weights: give --features FILE, or set "
-                "system.weights.perceptual=0 and system.weights.style=0"
+                f"the perceptual and style losses need the {self.config.features} weights: give --features FILE, or "
+                "set system.weights.perceptual=0 and system.weights.style=0"
             )
         return self.frozen_features
 
     def encode_sketch(self, sketch: Tensor) -> Pyramid:
         return self.generator.sketch_encoder(sketch)
 
-    def encode_references(self, references: Sequence[Tensor], like: Tensor) -> tuple[Tensor, tuple[tuple[int, int], ...]]:
+    def encode_references(
+        self, references: Sequence[Tensor], like: Tensor
+    ) -> tuple[Tensor, tuple[tuple[int, int], ...]]:
         """Positions of all references and their grids; without a reference, those of a zero-filled one (A.5)."""
         images = list(references) or [like.new_zeros(len(like), 3, *like.shape[-2:])]
         stride = self.config.stride

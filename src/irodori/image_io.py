@@ -46,7 +46,7 @@ _FORMAT_OF_SUFFIX = {
 _FORMATS = tuple(dict.fromkeys(_FORMAT_OF_SUFFIX.values()))
 _FORMAT_NAMES = "PNG, JPEG, WebP, TIFF or BMP"
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
-    "PNG": {},
+    "PNG": {"compress_level": 4},  # a third of the time of the default for files 8 % larger
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"lossless": True, "exact": True},
     "TIFF": {"compression": "tiff_adobe_deflate"},

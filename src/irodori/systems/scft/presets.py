@@ -73,6 +73,8 @@ PRESETS = (
     SMALL,
     replace(SMALL_64, name="scft/small-64-self", about="scft/small-64 with the paper's supervision: no recolour pairs",
             data=replace(SMALL_64.data, recolor_share=0.0)),
+    replace(SMALL_64, name="scft/small-64-self-moved", about="the same with references moved as in scft/small-64",
+            data=replace(SMALL_64.data, recolor_share=0.0, self_warp=_MOVED)),
     TINY,
     _ablation("paper-256-add", "Table 4 (a): features added without alignment", aggregation="add",
               weights=LossWeights(triplet=0)),

@@ -1,0 +1,16 @@
+"""Turns a training run into a shipped weight file: ``python tools/ship_weights.py RUN NAME``; float16, licence in the header."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import torch
+
+from irodori.checkpoint import load, save
+
+run, name = Path(sys.argv[1]), sys.argv[2]
+header, tensors = load(run / "model.safetensors")
+header = dataclasses.replace(header, provenance={**header.provenance, "license": "Apache-2.0", "name": name})
+target = Path(__file__).parents[1] / "weights" / f"{name}.safetensors"
+save(target, header, tensors, torch.float16)
+print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, step {header.provenance['step']}")

@@ -1,4 +1,4 @@
-"""Turns a training run into a shipped weight file: ``python tools/ship_weights.py RUN NAME``; float16, licence in the header."""
+"""Turns a training run into shipped weights, float16: ``python tools/ship_weights.py RUN NAME``."""
 
 import dataclasses
 import sys

@@ -16,7 +16,9 @@ rows = []
 for sketch in sorted((root / "examples" / "sketches").glob("*.png")):
     reference = root / "examples" / "references" / sketch.name
     pictures = [over_paper(read_image(sketch)), over_paper(read_image(reference)), colorizer(sketch, reference).pixels]
-    tiles = [cv2.copyMakeBorder(square(p, SIDE), *(GAP // 2,) * 4, cv2.BORDER_CONSTANT, value=(255,) * 3) for p in pictures]
+    tiles = [
+        cv2.copyMakeBorder(square(p, SIDE), *(GAP // 2,) * 4, cv2.BORDER_CONSTANT, value=(255,) * 3) for p in pictures
+    ]
     rows.append(np.hstack(tiles))
 half = len(rows) // 2
 write_image(Path(__file__).parent / "demo.png", np.hstack([np.vstack(rows[:half]), np.vstack(rows[half : 2 * half])]))

@@ -30,7 +30,7 @@ def test_from_a_pack_to_a_table(pack: Path, tmp_path: Path):
     assert "model.safetensors: scft/tiny, seed 0" in out
     table = run(evaluate, tmp_path / "run", "--data", tmp_path / "data", "--count", 3, "--size", 32)
     assert table.count("same style") == 2
-    assert "| model | reference | part accuracy |" in table
+    assert "| reference | model | part accuracy |" in table
     data = json.loads(
         run(evaluate, tmp_path / "run", "--data", tmp_path / "data", "--count", 3, "--size", 32, "--json")
     )

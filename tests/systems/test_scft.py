@@ -149,6 +149,19 @@ def test_a_trained_tiny_system_colors_from_its_file(dataset: Index, tmp_path: Pa
     assert (tmp_path / "run" / "samples" / "step-0000016.png").is_file()
 
 
+@pytest.mark.parametrize("aggregation", ["add", "adain"])
+def test_the_ablations_train_and_color_without_attention(dataset: Index, aggregation: str):
+    config = replace(preset("scft/tiny").system, aggregation=aggregation, weights=LossWeights(perceptual=0, style=0))
+    system, batch = build_system("scft", config), batch_for("scft", dataset)
+    terms = system("generator", batch)
+    assert {key for key in terms if key[0] != "_"} == {"reconstruction", "adversarial"}
+    terms["reconstruction"].backward()
+    assert all(p.grad is not None for p in system.generator.reference_encoder.parameters())
+    output = system.eval().colorize(Inputs(batch.sketch, (batch.reference, batch.reference)))
+    assert output.attention is None
+    assert output.image.shape == batch.color.shape
+
+
 def test_a_file_of_another_shape_is_refused(tmp_path: Path):
     from irodori.checkpoint import save
     from irodori.training.loop import header_of

@@ -93,6 +93,23 @@ def summarize(scores: Sequence[Sequence[PartScore]], seed: int = 0, resamples: i
     }
 
 
+def compare(
+    scores: Sequence[Sequence[PartScore]], others: Sequence[Sequence[PartScore]], seed: int = 0, resamples: int = 1000
+) -> dict[str, dict[str, float]]:
+    """Paired difference ``scores - others`` on the same images, with 95 % bootstrap intervals over images.
+
+    Two systems are called different only when the interval excludes zero.
+    """
+    generator = np.random.default_rng(seed)
+    pairs = [list(zip(mine, theirs, strict=True)) for mine, theirs in zip(scores, others, strict=True) if mine]
+    accuracy = [[float(a.is_accurate) - float(b.is_accurate) for a, b in image] for image in pairs]
+    difference = [[a.mean_delta_e - b.mean_delta_e for a, b in image] for image in pairs]
+    return {
+        "part_accuracy": _with_interval(accuracy, generator, resamples),
+        "delta_e": _with_interval(difference, generator, resamples),
+    }
+
+
 def _with_interval(
     groups: Sequence[Sequence[float]], generator: np.random.Generator, resamples: int
 ) -> dict[str, float]:

@@ -22,11 +22,12 @@ def command(
     """Colour held-out figures from references of other figures and score every part.
 
     MODELS are shipped names, weight files or hub repositories.  Prints part accuracy (share of parts whose median
-    colour lies within ΔE2000 10 of the truth) and mean ΔE2000 per part, with 95 % bootstrap intervals.
+    color lies within ΔE2000 10 of the truth) and mean ΔE2000 per part, with 95 % bootstrap intervals, and the paired
+    difference to the first model.
     """
     import json
 
-    from irodori.benchmark.recolor import MISMATCHES, RecolorOptions, recolor_pairs, score_system, summarize
+    from irodori.benchmark.recolor import MISMATCHES, RecolorOptions, compare, recolor_pairs, score_system, summarize
     from irodori.data.index import read_index
     from irodori.systems import load_system
     from irodori.weights import file_hash, resolve
@@ -35,11 +36,14 @@ def command(
     paths = {name: resolve(name, offline) for name in models}
     systems = {name: load_system(path) for name, path in paths.items()}
     index = read_index(data)
-    report: dict[str, dict[str, object]] = {name: {} for name in models}
+    report: dict[str, dict[str, dict[str, object]]] = {name: {} for name in models}
     for condition, (style, warp) in MISMATCHES.items():
         pairs = recolor_pairs(index, options, style, warp)
-        for name, system in systems.items():
-            report[name][condition] = summarize(score_system(system, pairs, progress=not as_json), seed)
+        scores = {name: score_system(system, pairs, progress=not as_json) for name, system in systems.items()}
+        for name, found in scores.items():
+            report[name][condition] = summarize(found, seed)
+            if name != models[0]:
+                report[name][condition]["against_first"] = compare(found, scores[models[0]], seed)
     if as_json:
         hashes = {name: file_hash(path) for name, path in paths.items()}
         about = {"data": str(data), "count": count, "size": size, "split": split, "seed": seed, "weights": hashes}

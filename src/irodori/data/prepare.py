@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
@@ -99,7 +100,8 @@ def _selected(source: Path, options: PrepareOptions) -> Iterator[RawItem]:
 def _map(work: Any, raw: Sequence[RawItem], workers: int) -> Iterable[Any]:
     if workers <= 1:
         return map(work, raw)
-    return ProcessPoolExecutor(workers).map(work, raw, chunksize=16)
+    # Not forked: a copy of OpenCV's thread pool without its threads waits forever.
+    return ProcessPoolExecutor(workers, mp_context=get_context("spawn")).map(work, raw, chunksize=16)
 
 
 def prepare_item(raw: RawItem, folder: Path, options: PrepareOptions) -> tuple[Item | str, str]:

@@ -204,6 +204,8 @@ class Session:
         loader: DataLoader[Any] = DataLoader(
             dataset, batch_sampler=plan, collate_fn=Sample.collate, num_workers=workers,  # type: ignore[arg-type]
             worker_init_fn=_one_thread, pin_memory=self.accelerator.device.type == "cuda",
+            # Not forked: a copy of OpenCV's thread pool without its threads waits forever.
+            multiprocessing_context="spawn" if workers else None,
         )  # fmt: skip
         return iter(loader)
 

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from irodori.benchmark.recolor import MISMATCHES, RecolorOptions, recolor_pairs, score_system, summarize
+from irodori.benchmark.recolor import MISMATCHES, RecolorOptions, compare, recolor_pairs, score_system, summarize
 from irodori.data.index import PART_NAMES, Index
 from irodori.metrics.parts import PartScore
 from irodori.systems.base import Inputs, Output
@@ -62,3 +62,28 @@ def test_summary_by_hand():
     assert result["parts"]["skin"] == {"accuracy": 0.0, "delta_e": 30.0, "count": 1}
     assert result["parts"]["hair"]["accuracy"] == 1.0
     assert not math.isnan(result["part_accuracy"]["low"])
+
+
+def test_the_paired_difference_is_exact_where_all_images_agree():
+    hair = PART_NAMES.index("hair")
+    good, bad = [[PartScore(hair, 0.5, 2.0, 1.0)]] * 8, [[PartScore(hair, 0.5, 12.0, 25.0)]] * 8
+    found = compare(good, bad)
+    assert found["part_accuracy"] == {"mean": 1.0, "low": 1.0, "high": 1.0}
+    assert found["delta_e"] == {"mean": -10.0, "low": -10.0, "high": -10.0}
+    same = compare(good, good)["part_accuracy"]
+    assert same["low"] <= 0 <= same["high"]
+
+
+def test_only_differences_without_zero_are_bold():
+    from irodori.benchmark.tables import markdown
+
+    interval = {"mean": 0.5, "low": 0.4, "high": 0.6}
+    result = {"part_accuracy": interval, "delta_e": interval, "parts": {}}
+    unsure = {"part_accuracy": {"mean": 0.1, "low": -0.1, "high": 0.3}}
+    table = markdown({
+        "a": {"moved": result},
+        "b": {"moved": result | {"against_first": {"part_accuracy": interval}}},
+        "c": {"moved": result | {"against_first": unsure}},
+    })  # fmt: skip
+    assert "| moved | b | 0.50 [0.40, 0.60] | **+0.50 [+0.40, +0.60]** |" in table
+    assert "| moved | c | 0.50 [0.40, 0.60] | +0.10 [-0.10, +0.30] |" in table

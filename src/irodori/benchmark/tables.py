@@ -8,8 +8,8 @@ from typing import Any
 from irodori.benchmark.recolor import REPORTED_PARTS
 
 _LEGEND = (
-    "Part columns: part accuracy / mean ΔE2000; brackets: 95 % bootstrap interval over images; difference: paired, in part "
-    "accuracy, to the first model, bold when the interval excludes zero."
+    "Part columns: part accuracy / mean ΔE2000; brackets: 95 % bootstrap interval over images; difference: paired, in "
+    "part accuracy, to the first model, bold when the interval excludes zero."
 )
 
 

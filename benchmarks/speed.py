@@ -1,4 +1,4 @@
-"""Speed and memory of colouring: ``python benchmarks/speed.py [MODEL]``; prints a Markdown table.
+"""Speed and memory of coloring: ``python benchmarks/speed.py [MODEL]``; prints a Markdown table.
 
 Every case runs in a process of its own (peak memory is a process's figure), medians of five runs after one warm-up.
 The first line says how many cores the machine really gave, because two virtual cores are often less than two.
@@ -43,9 +43,9 @@ def drawing(side: int) -> object:
 
     page, generator = np.full((side, side), 255, np.uint8), np.random.default_rng(0)
     for _ in range(40):
-        centre = tuple(int(v) for v in generator.integers(0, side, 2))
+        center = tuple(int(v) for v in generator.integers(0, side, 2))
         axes = tuple(int(v) for v in generator.integers(side // 20, side // 4, 2))
-        cv2.ellipse(page, centre, axes, float(generator.uniform(0, 180)), 0, 360, 0, max(1, side // 400), cv2.LINE_AA)
+        cv2.ellipse(page, center, axes, float(generator.uniform(0, 180)), 0, 360, 0, max(1, side // 400), cv2.LINE_AA)
     return page
 
 
@@ -99,13 +99,17 @@ def help_seconds() -> float:
 def main() -> None:
     model = sys.argv[1] if len(sys.argv) > 1 else "scft-small"
     print(f"effective cores: {effective_cores():.2f}; `irodori --help`: {help_seconds():.2f} s; model: {model}\n")
-    print("| drawing | threads | read | network | finish | write | **file to file** | peak memory |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print("| drawing | threads | read | network | finish | write | **file to file** | ratio | peak memory |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    unit = 0.0
     for side, threads in CASES:
         command = [sys.executable, __file__, "--case", model, str(side), str(threads)]
         found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         cells = " | ".join(f"{found[name]:.2f} s" for name in ("read", "network", "finish", "write"))
-        print(f"| {side}² | {threads} | {cells} | **{found['total']:.2f} s** | {found['memory_mb']:.0f} MB |")
+        unit = unit or found["total"]
+        total = f"**{found['total']:.2f} s** | {found['total'] / unit:.1f}"
+        print(f"| {side}² | {threads} | {cells} | {total} | {found['memory_mb']:.0f} MB |")
+    print("\nSeconds; ratio: file to file, against the first row of the same run.")
 
 
 if __name__ == "__main__":

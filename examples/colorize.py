@@ -22,5 +22,5 @@ for reference in sorted((here / "references").glob("*.png"))[:3]:
     colorizer.set_reference(reference)
     colorizer.run().save(out / f"{sketch.stem}-after-{reference.stem}.png")
 
-# Where did the colours come from?  (reference number, x, y, share of the attention)
+# Where did the colors come from?  (reference number, x, y, share of the attention)
 print(colorizer.run().correspondence.where(384, 300))

@@ -1,4 +1,4 @@
-"""A small art pack in the layout that `irodori prepare` reads, drawn here: faces whose colours are parameters."""
+"""A small art pack in the layout that `irodori prepare` reads, drawn here: faces whose colors are parameters."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def face(number: int, colors: dict[str, str]) -> str:
 
 
 def palette(number: int) -> dict[str, str]:
-    """Five distinct colours."""
+    """Five distinct colors."""
     base = (number * 37) % 200
     return {
         "skin": f"#f0{base:02x}80", "hair": f"#{base:02x}30a0", "shirt": f"#20{255 - base:02x}40",

@@ -113,7 +113,10 @@ def _parse(path: Path, metadata: Mapping[str, str]) -> Header:
         )
     try:
         values = json.loads(metadata["irodori"])
-        return Header(values["system"], values["config"], values["provenance"])
+        header = Header(values["system"], values["config"], values["provenance"])
+        if [type(value) for value in (header.system, header.config, header.provenance)] != [str, dict, dict]:
+            raise TypeError("wrong types")
+        return header
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsError(f"{path}: the header is damaged ({error}); download the file again") from error
 

@@ -118,6 +118,8 @@ def parse_assignments(assignments: Sequence[str]) -> dict[str, Any]:
         place = result
         for parent in parents:
             place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise ConfigError(f"--set {assignment}: '{parent}' was given a value before and has no parts")
         place[last] = _toml_value(text)
     return result
 

@@ -1,7 +1,7 @@
 """The one internal form of images, and the way into it and back.
 
 float32, NCHW, RGB, sRGB-encoded, [-1, 1]; a sketch has one channel, **lines -1, paper +1**; sizes are
-``(height, width)``; points are ``(x, y)`` in pixels with centres at integers; masks are [0, 1], 1 = foreground.
+``(height, width)``; points are ``(x, y)`` in pixels with centers at integers; masks are [0, 1], 1 = foreground.
 Files are read and written in `irodori.image_io`, as uint8 HWC.
 """
 
@@ -20,7 +20,7 @@ from torch import Tensor
 PAPER = 1.0
 
 Pixels = NDArray[np.uint8]
-"""An image as files have it: uint8, ``(H, W, 3)`` RGB, ``(H, W, 4)`` RGBA or ``(H, W)`` grey."""
+"""An image as files have it: uint8, ``(H, W, 3)`` RGB, ``(H, W, 4)`` RGBA or ``(H, W)`` gray."""
 
 
 def from_uint8(levels: Tensor) -> Tensor:
@@ -57,10 +57,16 @@ def resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
 
 
-def pad_to_multiple(image: Tensor, multiple: int, value: float = PAPER) -> Tensor:
-    """Pads ``(B, C, H, W)`` at the bottom and right with paper until both sides are multiples of `multiple`."""
-    height, width = image.shape[-2:]
-    return F.pad(image, (0, -width % multiple, 0, -height % multiple), value=value)
+def pad_sketch(sketch: Tensor, multiple: int) -> Tensor:
+    """Pads ``(B, 1, H, W)`` at the bottom and right with paper until both sides are multiples of `multiple`."""
+    height, width = sketch.shape[-2:]
+    return F.pad(sketch, (0, -width % multiple, 0, -height % multiple), value=PAPER)
+
+
+def pad_reference(reference: Tensor, multiple: int) -> Tensor:
+    """The same for ``(B, 3, H, W)`` with the border's own colors: white would be one more color to take."""
+    height, width = reference.shape[-2:]
+    return F.pad(reference, (0, -width % multiple, 0, -height % multiple), mode="replicate")
 
 
 @dataclass(frozen=True)
@@ -90,8 +96,9 @@ class Geometry:
         return height, width
 
     def apply(self, pixels: Pixels) -> Tensor:
-        """File pixels ``(H, W, C)`` or ``(H, W)`` to the network's ``(1, C, h, w)``, padded with paper."""
-        return pad_to_multiple(to_tensor(resize(pixels, self.fitted_size)), self.multiple)
+        """A sketch ``(H, W)`` or a reference ``(H, W, 3)`` to the network's padded ``(1, C, h, w)``."""
+        fitted = to_tensor(resize(pixels, self.fitted_size))
+        return (pad_sketch if pixels.ndim == 2 else pad_reference)(fitted, self.multiple)
 
     def crop(self, image: Tensor) -> Tensor:
         """Takes the padding off a network image: ``(B, C, h, w)`` to ``(B, C, *fitted_size)``."""

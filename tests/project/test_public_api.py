@@ -47,8 +47,8 @@ def test_system_names():
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="no attribute 'Colouriser'"):
-        _ = irodori.Colouriser
+    with pytest.raises(AttributeError, match="no attribute 'Coloriser'"):
+        _ = irodori.Coloriser
 
 
 def test_import_is_light_and_silent():

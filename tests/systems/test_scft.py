@@ -138,7 +138,7 @@ def test_impossible_configurations_are_refused(wrong: dict):
 
 
 def test_a_trained_tiny_system_colors_from_its_file(dataset: Index, tmp_path: Path):
-    """End to end: a few steps, save, load, colour."""
+    """End to end: a few steps, save, load, color."""
     recipe = preset("scft/tiny")
     path = train(recipe, dataset, RunFolder(tmp_path / "run"), LoopOptions(device="cpu", progress=False))
     system = load_system(path)

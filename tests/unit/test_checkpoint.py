@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 
 from irodori.checkpoint import Header, check_keys, load, read_header, save
 from irodori.errors import WeightsError
+from irodori.systems import load_system
 from irodori.weights import file_hash, resolve, shipped
 
 HEADER = Header("scft", {"image_size": 32}, {"preset": "scft/tiny"})
@@ -112,3 +113,15 @@ def test_names_resolve_to_files(tmp_path: Path):
 def test_file_hash_is_sha256(tmp_path: Path):
     (tmp_path / "f").write_bytes(b"abc")
     assert file_hash(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [Header(["scft"], {}, {}), Header("scft", [1], {}), Header("scft", {}, "x"), Header("scft", {"channels": "x"}, {}),
+     Header("nothing", {}, {}), Header("scft", {"channels": [600_000] * 5}, {})],
+    ids=["system", "config", "provenance", "value", "name", "huge"],
+)  # fmt: skip
+def test_headers_that_lie_are_refused_before_anything_is_allocated(tmp_path: Path, header: Header):
+    save(tmp_path / "w.safetensors", header, TENSORS)
+    with pytest.raises(WeightsError, match="w.safetensors"):
+        load_system(tmp_path / "w.safetensors")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from irodori.image import PAPER, Geometry, from_uint8, pad_to_multiple, resize, to_pixels, to_tensor, to_uint8
+from irodori.image import PAPER, Geometry, from_uint8, pad_reference, pad_sketch, resize, to_pixels, to_tensor, to_uint8
 
 
 def test_every_level_survives_both_ways():
@@ -39,13 +39,30 @@ def test_resize_keeps_flat_color_and_equal_size():
 
 
 @pytest.mark.parametrize(("size", "padded"), [((17, 31), (32, 32)), ((16, 48), (16, 48)), ((1, 1), (16, 16))])
-def test_padding_is_paper_at_the_bottom_and_right(size, padded):
-    image = torch.zeros(2, 3, *size)
-    result = pad_to_multiple(image, 16)
-    assert result.shape == (2, 3, *padded)
+def test_sketches_are_padded_with_paper_at_the_bottom_and_right(size, padded):
+    image = torch.zeros(2, 1, *size)
+    result = pad_sketch(image, 16)
+    assert result.shape == (2, 1, *padded)
     assert torch.equal(result[..., : size[0], : size[1]], image)
     assert (result[..., size[0] :, :] == PAPER).all()
     assert (result[..., :, size[1] :] == PAPER).all()
+
+
+@pytest.mark.parametrize("side", [1, 7, 15, 16, 100])
+def test_references_are_padded_with_their_own_border(side):
+    """White padding would be one more color for the attention to take."""
+    image = -torch.rand(1, 3, 40, side, generator=torch.Generator().manual_seed(0))
+    result = pad_reference(image, 16)
+    assert result.shape[-2] == 48
+    assert result.shape[-1] % 16 == 0
+    assert result.max() <= image.max()
+    assert torch.equal(result[..., :40, side:], image[..., -1:].expand(-1, -1, -1, result.shape[-1] - side))
+
+
+def test_a_dark_reference_of_an_odd_shape_stays_dark():
+    geometry = Geometry((300, 220), 128, 16)
+    assert geometry.apply(np.full((300, 220, 3), 30, np.uint8)).max() < -0.7
+    assert geometry.apply(np.full((300, 220), 30, np.uint8)).max() == PAPER
 
 
 SIZES = [

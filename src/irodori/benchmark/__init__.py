@@ -1,1 +1,1 @@
-"""Measuring colourings against exact truth."""
+"""Measuring colorings against exact truth."""

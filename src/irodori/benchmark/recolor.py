@@ -1,4 +1,4 @@
-"""The recolour track: sketch of A, reference B, exact truth "A in B's colours"; references centred and moved."""
+"""The recolor track: sketch of A, reference B, exact truth "A in B's colors"; references centered and moved."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from irodori.metrics.parts import PartScore, part_scores
 from irodori.systems.base import Inputs, Noise, System
 
 MISMATCHES: dict[str, tuple[str, WarpOptions]] = {
-    "same style, centred": ("same", WarpOptions(tps=0.0)),
+    "same style, centered": ("same", WarpOptions(tps=0.0)),
     "same style, moved": ("same", WarpOptions(tps=0.0, move=0.25, scale=(0.55, 1.25), mirror=0.5)),
-    "other style, centred": ("other", WarpOptions(tps=0.0)),
+    "other style, centered": ("other", WarpOptions(tps=0.0)),
     "other style, moved": ("other", WarpOptions(tps=0.0, move=0.25, scale=(0.55, 1.25), mirror=0.5)),
 }
 """Name of a condition: style of the reference against the sketch's, and how the reference is moved."""
@@ -53,7 +53,8 @@ def _pair(pairs: PairDataset, number: int, options: RecolorOptions, style: str, 
     generator = np.random.default_rng((options.seed, number))
     figures = [item for items in pairs.styles.values() for item in items]
     item = figures[generator.integers(len(figures))]
-    others = [other for other in figures if (other.source == item.source) == (style == "same") and other != item]
+    others = [other for other in figures if (other.source == item.source) == (style == "same")]
+    others = [other for other in others if other.identity != item.identity]
     if not others:
         raise DataError(f"{pairs.root}: needs several figures of several styles in the split '{options.split}'")
     other = others[generator.integers(len(others))]
@@ -63,10 +64,12 @@ def _pair(pairs: PairDataset, number: int, options: RecolorOptions, style: str, 
 
 @torch.no_grad()
 def score_system(system: System, samples: Sequence[Sample], progress: bool = False) -> list[list[PartScore]]:
-    """The parts of every colouring, scored against the exact truth."""
+    """The parts of every coloring, scored against the exact truth."""
     scores = []
+    device = next(system.parameters()).device
     for number, sample in enumerate(tqdm(samples, unit="image", disable=not progress)):
-        image = system.colorize(Inputs(sample.sketch, (sample.reference,)), Noise((number,))).image
+        inputs = Inputs(sample.sketch.to(device), (sample.reference.to(device),))
+        image = system.colorize(inputs, Noise((number,))).image.cpu()
         scores.append(part_scores(image[0], sample.color[0], sample.parts[0], sample.valid[0, 0]))
     return scores
 

@@ -59,7 +59,7 @@ class PointType(click.ParamType):
 )
 @click.option(
     "--image-size",
-    type=click.IntRange(64, 2048),
+    type=click.IntRange(64, 1024),
     help="Longest side in pixels at which the network works.  [default: its training size]",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="For systems that draw lots.")

@@ -1,4 +1,4 @@
-"""`irodori evaluate`: weights against the exact truth of recoloured figures."""
+"""`irodori evaluate`: weights against the exact truth of recolored figures."""
 
 from __future__ import annotations
 
@@ -13,13 +13,22 @@ import click
 @click.option("--count", default=200, show_default=True, type=click.IntRange(2), help="Pairs for each condition.")
 @click.option("--size", default=128, show_default=True, type=click.IntRange(32, 1024), help="Side of the images.")
 @click.option("--split", default="test", show_default=True, type=click.Choice(["train", "val", "test"]))
-@click.option("--seed", default=0, show_default=True, help="Of the pairing.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the pairing.")
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda"]))
 @click.option("--offline", is_flag=True, help="Use cached weights only.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a table.")
 def command(
-    models: tuple[str, ...], data: Path, count: int, size: int, split: str, seed: int, offline: bool, as_json: bool
+    models: tuple[str, ...],
+    data: Path,
+    count: int,
+    size: int,
+    split: str,
+    seed: int,
+    device: str,
+    offline: bool,
+    as_json: bool,
 ) -> None:
-    """Colour held-out figures from references of other figures and score every part.
+    """Color held-out figures from references of other figures and score every part.
 
     MODELS are shipped names, weight files or hub repositories.  Prints part accuracy (share of parts whose median
     color lies within ΔE2000 10 of the truth) and mean ΔE2000 per part, with 95 % bootstrap intervals, and the paired
@@ -29,12 +38,14 @@ def command(
 
     from irodori.benchmark.recolor import MISMATCHES, RecolorOptions, compare, recolor_pairs, score_system, summarize
     from irodori.data.index import read_index
+    from irodori.inference.colorizer import select_device
     from irodori.systems import load_system
     from irodori.weights import file_hash, resolve
 
     options = RecolorOptions(count=count, image_size=size, split=split, seed=seed)  # type: ignore[arg-type]
     paths = {name: resolve(name, offline) for name in models}
-    systems = {name: load_system(path) for name, path in paths.items()}
+    target = select_device(device)
+    systems = {name: load_system(path).to(target) for name, path in paths.items()}
     index = read_index(data)
     report: dict[str, dict[str, dict[str, object]]] = {name: {} for name in models}
     for condition, (style, warp) in MISMATCHES.items():

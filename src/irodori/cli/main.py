@@ -69,3 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has gone, as `head` does; nothing is wrong
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a path too long, a full disk: what no other place put into words
+        print(
+            f"error: {error.filename or 'a file'}: {error.strerror or error}; check the path and the disk",
+            file=sys.stderr,
+        )
+        return 2

@@ -22,7 +22,7 @@ import click
     "--sketch-side", default="right", show_default=True, type=click.Choice(["left", "right"]),
     help="Where the sketch is in side-by-side files.",
 )  # fmt: skip
-@click.option("--permissive", is_flag=True, help="Only items whose licence allows commercially usable weights.")
+@click.option("--permissive", is_flag=True, help="Only items whose license allows commercially usable weights.")
 @click.option("--limit", default=0, type=click.IntRange(0), help="Most items of each source; 0 = all.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -37,7 +37,7 @@ def command(
     workers: int,
     as_json: bool,
 ) -> None:
-    """Build a checked data set with sketches, colours, palettes, parts and splits from SOURCES."""
+    """Build a checked data set with sketches, colors, palettes, parts and splits from SOURCES."""
     from irodori.data.prepare import PrepareOptions, prepare
 
     options = PrepareOptions(
@@ -45,6 +45,10 @@ def command(
     )  # fmt: skip
     report = prepare(sources, output, options, workers, progress=not as_json)
     if as_json:
-        click.echo(json.dumps({"output": str(output), "items": report.items, "rejected": report.rejected}))
+        about = {"items": report.items, "rejected": report.rejected, "notices": report.notices}
+        click.echo(json.dumps({"output": str(output), **about}))
         return
-    click.echo(f"{output}: {report.items} drawings, {len(report.rejected)} rejected (listed in dataset.json)")
+    rejected = f"{len(report.rejected)} rejected (listed in dataset.json)"
+    click.echo(f"{click.format_filename(output)}: {report.items} drawings, {rejected}")
+    for notice in report.notices:
+        click.echo(f"notice: {notice}", err=True)

@@ -1,7 +1,7 @@
 """Training pairs: sketch, reference, truth, made on the fly from prepared drawings.
 
-`self`: the paper's augmented-self reference; a colour-shifted picture is the truth, its warped copy the reference.
-`recolor`: the reference is another figure B, the truth is A in B's colours, part by part; parts that B lacks are
+`self`: the paper's augmented-self reference; a color-shifted picture is the truth, its warped copy the reference.
+`recolor`: the reference is another figure B, the truth is A in B's colors, part by part; parts that B lacks are
 masked out.
 """
 
@@ -26,15 +26,16 @@ from irodori.data.sketch import EXTRACTORS, ink_lines, region_borders, vary_line
 from irodori.data.warp import Warp, WarpOptions, random_warp
 from irodori.errors import ConfigError, DataError
 from irodori.image import Pixels, resize, to_tensor
+from irodori.image_io import read_stored
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
-    """How pairs are made (Lee et al. 2020, sections 3.2 and A.3, and the recolour pairs of this project)."""
+    """How pairs are made (Lee et al. 2020, sections 3.2 and A.3, and the recolor pairs of this project)."""
 
     recolor_share: float = 0.0  # share of `recolor` pairs; the rest are `self` pairs (paper: 0)
-    same_style_share: float = 0.5  # of the recolour pairs, share whose reference has the sketch's own style
-    random_palette_share: float = 0.5  # share of pairs with random instead of the artist's colours
+    same_style_share: float = 0.5  # of the recolor pairs, share whose reference has the sketch's own style
+    random_palette_share: float = 0.5  # share of pairs with random instead of the artist's colors
     appearance: float = 50.0  # largest offset per RGB channel, levels of 255 (A.3: 50)
     no_reference: float = 0.1  # share of zero-filled references (A.5: one in ten)
     sketches: tuple[str, ...] = ("ink", "xdog")  # kinds of line, one drawn at random for each pair
@@ -95,7 +96,7 @@ class PairDataset(Dataset[Sample]):
             reference_parts=drawing.part_numbers, warp=warp, correspondence=warp.correspondence(),
         )  # fmt: skip
 
-    # --------------------------------------------------------------------------------------------- recolour pairs
+    # --------------------------------------------------------------------------------------------- recolor pairs
 
     def _recolor_pair(self, generator: np.random.Generator) -> Sample:
         item = self._figures[generator.integers(len(self._figures))]
@@ -111,7 +112,7 @@ class PairDataset(Dataset[Sample]):
     ) -> Sample:
         """Sketch of `item`, reference `other` in `palette`, and the exact truth; the generator draws the lines only."""
         drawing, source = load(self.root, item, self.image_size), load(self.root, other, self.image_size)
-        colors, known = recolor(item.parts, other, palette)
+        colors, known = recolor(item.parts, other, palette, source.visible_parts(warp))
         color = drawing.color(colors)
         sketch = self._sketch(drawing, color, generator)
         return make_sample(
@@ -170,6 +171,13 @@ class Drawing:
         table = [PART_NAMES.index(part.name) if part.name in PART_NAMES else -1 for part in self.item.parts]
         return np.array([*table, -1], np.int16)[self.planes.labels()]
 
+    def visible_parts(self, warp: Warp, least_pixels: float = 4.0) -> list[bool]:
+        """For each part, whether the warped drawing still shows some pixels of it, of 128 x 128."""
+        assert self.planes is not None
+        least = least_pixels * (self.planes.base.shape[0] / 128) ** 2
+        shown = [warp.apply((plane * 255).astype(np.uint8)) for plane in self.planes.coverage]
+        return [float(plane.sum()) / 255 >= least for plane in shown]
+
     def share_of(self, flags: list[bool], value: bool) -> NDArray[np.float32]:
         """``(H, W)`` in 0…1: how much of a pixel belongs to parts whose flag is `value`."""
         assert self.planes is not None
@@ -179,15 +187,12 @@ class Drawing:
 
 def load(root: Path, item: Item, image_size: int) -> Drawing:
     """Reads a prepared drawing at ``image_size x image_size``; DataError when its file is damaged."""
-    stored = cv2.imread(str(root / item.file), cv2.IMREAD_GRAYSCALE if item.kind == "parts" else cv2.IMREAD_COLOR)
-    if stored is None:
-        raise DataError(f"{root / item.file}: missing or damaged; run 'irodori prepare' again")
+    stored = read_stored(root / item.file, gray=item.kind == "parts")
     if item.kind == "parts":
         return Drawing(item, _resized(unpack(stored), image_size), None, None)
     size = (image_size, image_size)
-    sketch = cv2.imread(str(root / item.sketch), cv2.IMREAD_GRAYSCALE) if item.sketch else None
-    picture = resize(cv2.cvtColor(stored, cv2.COLOR_BGR2RGB), size)
-    return Drawing(item, None, picture, None if sketch is None else resize(sketch, size))
+    sketch = resize(read_stored(root / item.sketch, gray=True), size) if item.sketch else None
+    return Drawing(item, None, resize(stored, size), sketch)
 
 
 def _resized(planes: Planes, size: int) -> Planes:

@@ -1,6 +1,6 @@
 """The index of a prepared data set: items, their parts, and the split that keeps an identity in one place.
 
-A data set is a folder with `dataset.json` (how it was made, licences, counts) and `index.jsonl` (one item a line).
+A data set is a folder with `dataset.json` (how it was made, licenses, counts) and `index.jsonl` (one item a line).
 """
 
 from __future__ import annotations
@@ -59,12 +59,14 @@ class Item:
     sketch: str | None = None
     parts: tuple[Part, ...] = ()
     tags: tuple[str, ...] = ()
-    licence: str = ""
+    license: str = ""
     attribution: str = ""
 
     @staticmethod
     def from_json(row: dict[str, Any]) -> Item:
         """Raises KeyError or TypeError when a field is missing or unknown."""
+        if "licence" in row:  # so data sets made before the first release spell it
+            row["license"] = row.pop("licence")
         parts = tuple(Part(p["name"], tuple(p["color"]), p["line"]) for p in row.pop("parts"))
         return Item(parts=parts, tags=tuple(row.pop("tags")), **row)
 
@@ -105,17 +107,18 @@ def read_index(root: Path) -> Index:
     """Opens a prepared data set; DataError when it is missing, incomplete or of another format."""
     try:
         about = json.loads((root / "dataset.json").read_text(encoding="utf-8"))
-        rows = (root / "index.jsonl").read_text(encoding="utf-8").splitlines()
+        # Not splitlines: names may hold U+2028 and other characters at which that would cut a line.
+        rows = (root / "index.jsonl").read_text(encoding="utf-8").split("\n")
         if about.get("format") != FORMAT:
             raise DataError(
                 f"{root}: data set format {about.get('format')}, this version reads {FORMAT}; prepare it again"
             )
-        items = tuple(Item.from_json(json.loads(row)) for row in rows)
+        items = tuple(Item.from_json(json.loads(row)) for row in rows if row.strip())
     except FileNotFoundError as error:
         raise DataError(
             f"{root}: not a prepared data set (no {Path(error.filename).name}); run 'irodori prepare'"
         ) from error
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise DataError(f"{root}: the index is damaged ({error}); run 'irodori prepare' again") from error
     _check_files(root, items)
     return Index(root, items, about)

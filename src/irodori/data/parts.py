@@ -1,6 +1,6 @@
-"""Art whose colours are parameters: flat vector art as coverage planes, recoloured exactly by one weighted sum.
+"""Art whose colors are parameters: flat vector art as coverage planes, recolored exactly by one weighted sum.
 
-Rendering is linear in the part colours, so ``image = base + sum_k coverage_k * color_k`` reproduces the drawing in any
+Rendering is linear in the part colors, so ``image = base + sum_k coverage_k * color_k`` reproduces the drawing in any
 palette.  Whether that holds is checked for every drawing when it is prepared; those where it does not are rejected.
 """
 
@@ -28,7 +28,7 @@ _HEX = re.compile(r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{3})(?![0-9a-fA-F])")
 
 @dataclass(frozen=True)
 class Planes:
-    """A drawing as layers: ``base (H, W, 3)`` in levels 0…255 (what no part colours), ``coverage (K, H, W)`` in 0…1."""
+    """A drawing as layers: ``base (H, W, 3)`` in levels 0…255 (what no part colors), ``coverage (K, H, W)`` in 0…1."""
 
     base: Floats
     coverage: Floats
@@ -48,7 +48,7 @@ class Planes:
 
 
 def render(svg: str, size: int) -> Pixels:
-    """Renders SVG text over white paper to a ``(size, size, 3)`` square, centred; DataError if it cannot be drawn."""
+    """Renders SVG text over white paper to a ``(size, size, 3)`` square, centered; DataError if it cannot be drawn."""
     try:
         import resvg_py
     except ImportError as error:
@@ -69,12 +69,12 @@ def _square(image: Pixels, size: int) -> Pixels:
 
 
 def hex_colors(svg: str) -> list[str]:
-    """The distinct colours of an SVG, lower case, in the order of their first use."""
+    """The distinct colors of an SVG, lower case, in the order of their first use."""
     return list(dict.fromkeys(match.lower() for match in _HEX.findall(svg)))
 
 
 def replace_colors(svg: str, mapping: Mapping[str, str]) -> str:
-    """Replaces hex colours (lower-case keys) all at once, so that palettes may share values."""
+    """Replaces hex colors (lower-case keys) all at once, so that palettes may share values."""
     return _HEX.sub(lambda match: mapping.get(match.group(0).lower(), match.group(0)), svg)
 
 
@@ -95,7 +95,7 @@ def planes_of(svg: str, colors: Sequence[str], size: int) -> Planes:
     planes = Planes(base, coverage)
     error = composition_error(planes, svg, colors, size)
     if error > TOLERANCE:
-        raise DataError(f"not linear in its colours (mean error {error:.2f} of 255)")
+        raise DataError(f"not linear in its colors (mean error {error:.2f} of 255)")
     return planes
 
 
@@ -117,7 +117,7 @@ def parse(color: str) -> tuple[int, int, int]:
 
 
 def pack(planes: Planes) -> Pixels:
-    """Planes as one tall grey picture, ``((3 + K) * H, W)``: base red, green, blue, then the coverages."""
+    """Planes as one tall gray picture, ``((3 + K) * H, W)``: base red, green, blue, then the coverages."""
     base = planes.base.transpose(2, 0, 1)
     stacked = np.concatenate([base, planes.coverage * 255])
     return np.rint(stacked).astype(np.uint8).reshape(-1, planes.base.shape[1])
@@ -126,5 +126,7 @@ def pack(planes: Planes) -> Pixels:
 def unpack(tall: Pixels) -> Planes:
     """The inverse of `pack`, up to rounding to 1/255."""
     width = tall.shape[1]
+    if tall.shape[0] % width or tall.shape[0] < 3 * width:
+        raise DataError(f"{width}×{tall.shape[0]} pixels are no coverage planes; run 'irodori prepare' again")
     stacked = tall.reshape(-1, width, width).astype(np.float32)
     return Planes(np.ascontiguousarray(stacked[:3].transpose(1, 2, 0)), stacked[3:] / np.float32(255))

@@ -16,8 +16,8 @@ class Sample:
     sketch: ``(B, 1, H, W)``, lines -1, paper +1.
     color: ``(B, 3, H, W)`` in [-1, 1], the ground truth.
     reference: ``(B, 3, H, W)`` in [-1, 1]; all zero means "no reference".
-    valid: ``(B, 1, H, W)``, 1 where `color` is known; 0 on parts whose colour the reference does not show.
-    correspondence: ``(B, 2, H, W)``, for each sketch pixel the ``(x, y)`` in reference pixels where its colour is;
+    valid: ``(B, 1, H, W)``, 1 where `color` is known; 0 on parts whose color the reference does not show.
+    correspondence: ``(B, 2, H, W)``, for each sketch pixel the ``(x, y)`` in reference pixels where its color is;
         NaN where that is unknown or outside the reference.
     parts: ``(B, H, W)`` part number of each sketch pixel (`irodori.data.index.PART_NAMES`), -1 where unknown.
     reference_parts: the same for the reference.
@@ -33,6 +33,10 @@ class Sample:
 
     def to(self, device: torch.device) -> Sample:
         return Sample(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
+
+    def pin_memory(self) -> Sample:
+        """The same in page-locked memory, which the loader of a GPU run asks for."""
+        return Sample(**{f.name: getattr(self, f.name).pin_memory() for f in fields(self)})
 
     @staticmethod
     def collate(samples: Sequence[Sample]) -> Sample:

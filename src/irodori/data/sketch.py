@@ -1,6 +1,6 @@
-"""Line drawings from colour images and from coverage planes, and the variety of line that artists use.
+"""Line drawings from color images and from coverage planes, and the variety of line that artists use.
 
-All functions take and return uint8 pixels: colour ``(H, W, 3)`` RGB, sketches ``(H, W)`` with lines 0 and paper 255.
+All functions take and return uint8 pixels: color ``(H, W, 3)`` RGB, sketches ``(H, W)`` with lines 0 and paper 255.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def xdog(color: Pixels, sigma: float = 0.7, k: float = 1.6, sharpness: float = 1
     """Binary XDoG lines (Winnemöller 2011) after a Gaussian blur of 0.7 px, as SCFT makes its sketches (A.3).
 
     sigma: of the line detector in pixels.  k: ratio of the two Gaussians.  threshold: in 0…1 of the sharpened image.
-    Binary, because the grey shading of a soft sketch gives colours away.
+    Binary, because the gray shading of a soft sketch gives colors away.
     """
     gray = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     gray = cv2.GaussianBlur(gray, (0, 0), 0.7)
@@ -31,7 +31,7 @@ def xdog(color: Pixels, sigma: float = 0.7, k: float = 1.6, sharpness: float = 1
 
 
 def difference_of_gaussians(color: Pixels, sigma: float = 1.0, threshold: float = 8.0) -> Pixels:
-    """Thin lines where any colour channel changes, so that borders between colours of equal brightness show too."""
+    """Thin lines where any color channel changes, so that borders between colors of equal brightness show too."""
     blurred = cv2.GaussianBlur(color, (0, 0), sigma)
     wide = cv2.GaussianBlur(color, (0, 0), sigma * 1.6)
     difference = (wide.astype(np.int16) - blurred).max(axis=2)
@@ -45,7 +45,7 @@ def canny(color: Pixels, low: float = 40, high: float = 120) -> Pixels:
 
 
 def pencil(color: Pixels, radius_px: float = 3.0) -> Pixels:
-    """Soft grey strokes: each pixel against its brightest surroundings (colour dodge)."""
+    """Soft gray strokes: each pixel against its brightest surroundings (color dodge)."""
     gray = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY).astype(np.float32) + 1
     light = cv2.GaussianBlur(cv2.dilate(gray, np.ones((3, 3), np.uint8)), (0, 0), radius_px)
     return np.clip(255 * (gray / np.maximum(light, gray)) ** 2, 0, 255).astype(np.uint8)
@@ -60,14 +60,14 @@ EXTRACTORS: dict[str, Callable[[Pixels], Pixels]] = {
 
 
 def extract_sketch(color: Pixels, style: str = "xdog") -> Pixels:
-    """The lines of a colour picture in one of the `EXTRACTORS`' styles; InputError for another name."""
+    """The lines of a color picture in one of the `EXTRACTORS`' styles; InputError for another name."""
     if style not in EXTRACTORS:
         raise InputError(f"unknown sketch style '{style}'; choose one of {', '.join(EXTRACTORS)}")
     return EXTRACTORS[style](color)
 
 
 def ink_lines(planes: Planes, is_line: Sequence[bool]) -> Pixels:
-    """The art's own ink: line parts black, all other parts white; fixed dark colours of the base count as ink."""
+    """The art's own ink: line parts black, all other parts white; fixed dark colors of the base count as ink."""
     palette = [(0, 0, 0) if line else (255, 255, 255) for line in is_line]
     gray = cv2.cvtColor(planes.compose(palette), cv2.COLOR_RGB2GRAY).astype(np.float32)
     return np.clip((gray - 70) * (255 / 130), 0, 255).astype(np.uint8)
@@ -102,6 +102,6 @@ def _with_gaps(sketch: Pixels, generator: np.random.Generator) -> Pixels:
     """Erases the lines in a few small discs, as a pen that was lifted."""
     result, (height, width) = sketch.copy(), sketch.shape
     for _ in range(generator.integers(1, 7)):
-        centre = (int(generator.integers(width)), int(generator.integers(height)))
-        cv2.circle(result, centre, int(max(1, height * generator.uniform(0.01, 0.03))), 255, -1)
+        center = (int(generator.integers(width)), int(generator.integers(height)))
+        cv2.circle(result, center, int(max(1, height * generator.uniform(0.01, 0.03))), 255, -1)
     return result

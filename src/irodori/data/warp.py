@@ -1,7 +1,7 @@
 """Moving, scaling, mirroring and bending a reference, with the true correspondence kept.
 
 A warp is a backward map: for each pixel of the new image the point ``(x, y)`` of the old one, ``(H, W, 2)`` float32 in
-pixels.  Its inverse, from the old image to the new, is where a sketch pixel's colour went.
+pixels.  Its inverse, from the old image to the new, is where a sketch pixel's color went.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from irodori.errors import ConfigError
 from irodori.image import Pixels
 
 Map = NDArray[np.float32]
@@ -33,6 +34,12 @@ class WarpOptions:
     mirror: float = 0.0
     rotate_degrees: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.tps <= 1 or not 0 <= self.move <= 1 or not 0 <= self.mirror <= 1:
+            raise ConfigError(f"warp: tps, move and mirror must lie in 0…1, got {self.tps}, {self.move}, {self.mirror}")
+        if not 0.05 <= self.scale[0] <= self.scale[1] <= 20:
+            raise ConfigError(f"warp: scale needs 0.05 <= least <= most <= 20, got {self.scale}")
+
 
 @dataclass(frozen=True)
 class Warp:
@@ -48,7 +55,7 @@ class Warp:
         return (points @ self.affine[:, :2].T + self.affine[:, 2]).astype(np.float32)
 
     def apply(self, pixels: Pixels, nearest: bool = False) -> Pixels:
-        """The warped image; outside, the border goes on, so that a moved background keeps its colour."""
+        """The warped image; outside, the border goes on, so that a moved background keeps its color."""
         backward = self.backward
         mode = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
         return cv2.remap(pixels, backward[..., 0], backward[..., 1], mode, borderMode=cv2.BORDER_REPLICATE)
@@ -78,17 +85,12 @@ def random_warp(size: int, options: WarpOptions, generator: np.random.Generator)
     """Draws a warp of a ``size x size`` image."""
     angle = generator.uniform(-1, 1) * options.rotate_degrees
     scale = generator.uniform(*options.scale)
-    centre = (size - 1) / 2
-    forward = cv2.getRotationMatrix2D((centre, centre), angle, scale)
+    center = (size - 1) / 2
+    forward = cv2.getRotationMatrix2D((center, center), angle, scale)
     if generator.random() < options.mirror:
         forward = forward @ np.array([[-1, 0, size - 1], [0, 1, 0], [0, 0, 1]], float)
     forward[:, 2] += generator.uniform(-1, 1, 2) * options.move * size
     return Warp(cv2.invertAffineTransform(forward), _tps_bend(size, options.tps, generator))
-
-
-def identity_warp(size: int) -> Warp:
-    """The warp that changes nothing."""
-    return Warp(np.array([[1, 0, 0], [0, 1, 0]], float), np.zeros((size, size, 2), np.float32))
 
 
 def _tps_bend(size: int, strength: float, generator: np.random.Generator, points: int = 4) -> Map:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
+import cv2
 from tqdm import tqdm
 
 from irodori.errors import InputError, IrodoriError
@@ -87,8 +87,13 @@ def run_jobs(
     for job in tqdm(jobs, desc="coloring", unit="sketch", disable=len(jobs) < 2):
         try:
             done = runner.run(job, overwrite)
-        except (IrodoriError, MemoryError, torch.OutOfMemoryError) as error:
-            report.failed.append((job.sketch, str(error) or f"{job.sketch} needs more memory than there is"))
+        except IrodoriError as error:
+            report.failed.append((job.sketch, str(error)))
+            continue
+        except (MemoryError, RuntimeError, cv2.error) as error:
+            if not _is_memory(error):
+                raise
+            report.failed.append((job.sketch, f"{job.sketch} needs more memory than there is: lower --image-size"))
             continue
         if done is None:
             report.skipped.append(job.output)
@@ -97,6 +102,12 @@ def run_jobs(
         with tqdm.external_write_mode():
             on_done(done)
     return report
+
+
+def _is_memory(error: Exception) -> bool:
+    """Whether an error of torch, OpenCV or Python itself says that memory ran out; they share no type."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "allocate" in text
 
 
 class _Runner:

@@ -27,7 +27,7 @@ from irodori.systems.base import Attention, Noise, Output, System
 from irodori.weights import WEIGHTS_FILE, file_hash, resolve
 
 DEVICES = ("auto", "cpu", "cuda")
-MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 64, 2048
+MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 64, 1024
 
 References = ImageSource | Sequence[ImageSource]
 
@@ -97,7 +97,7 @@ class Colorizer:
         """Colors a sketch after one or several references, or after none.
 
         Images are paths, PIL images or arrays.  lines: "keep" the artist's, the "model"'s, or "none".
-        polarity: "dark" or "light" lines, or "auto".  image_size: longest side at which the network works, 64…2048.
+        polarity: "dark" or "light" lines, or "auto".  image_size: longest side at which the network works, 64…1024.
         Raises InputError for anything that cannot be used.
         """
         check_lines(lines)
@@ -194,7 +194,7 @@ def _as_list(reference: References | None) -> list[ImageSource]:
 
 
 def check_image_size(image_size: int) -> int:
-    """The size as given; InputError outside 64…2048 pixels."""
+    """The size as given; InputError outside 64…1024 pixels."""
     if not MIN_IMAGE_SIZE <= image_size <= MAX_IMAGE_SIZE:
         raise InputError(f"the image size {image_size} is not between {MIN_IMAGE_SIZE} and {MAX_IMAGE_SIZE} pixels")
     return image_size

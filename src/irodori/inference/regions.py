@@ -1,4 +1,4 @@
-"""The closed regions of a drawing, and colour samples that know which region they belong to.
+"""The closed regions of a drawing, and color samples that know which region they belong to.
 
 A region is a set of paper pixels that can be walked through without crossing a line.  Numbers start at 1; 0 = ink.
 """
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from irodori.image import Pixels
 
 INK_LEVEL = 200
-"""Grey level below which a pixel of the drawing counts as ink: the faint half of an anti-aliased edge does not."""
+"""Gray level below which a pixel of the drawing counts as ink: the faint half of an anti-aliased edge does not."""
 
 PROBES = ((0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25))
 """Where in a cell its region is looked for, as shares of the cell's height and width."""

@@ -31,11 +31,11 @@ def grid_positives(correspondence: Tensor, sketch_grid: tuple[int, int], referen
     """The reference position with the largest true weight for each sketch position, ``(B, Q)``; -1 where unknown.
 
     correspondence: ``(B, 2, H, W)``, the point ``(x, y)`` in reference pixels for each sketch pixel; the reference has
-    the sketch's size.  The field is read at the centre of each sketch cell.
+    the sketch's size.  The field is read at the center of each sketch cell.
     """
     _, _, height, width = correspondence.shape
-    rows = _centres(sketch_grid[0], height, correspondence.device)
-    columns = _centres(sketch_grid[1], width, correspondence.device)
+    rows = _centers(sketch_grid[0], height, correspondence.device)
+    columns = _centers(sketch_grid[1], width, correspondence.device)
     points = correspondence[:, :, rows][:, :, :, columns]  # (B, 2, h, w)
     known = points.isfinite().all(1)
     points = points.nan_to_num(0.0)
@@ -49,7 +49,7 @@ def part_positives(
 ) -> Tensor:
     """A random reference position on the same part for each sketch position, ``(B, Q)``; -1 where there is none.
 
-    parts, reference_parts: ``(B, H, W)`` part numbers, -1 where unknown.  Not in the paper: recolour pairs know parts
+    parts, reference_parts: ``(B, H, W)`` part numbers, -1 where unknown.  Not in the paper: recolor pairs know parts
     rather than points.
     """
     sketch, reference = on_grid(parts, sketch_grid), on_grid(reference_parts, reference_grid)
@@ -59,9 +59,9 @@ def part_positives(
 
 
 def on_grid(parts: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Part numbers at the cell centres of a grid: ``(B, H, W)`` to ``(B, h * w)``."""
-    rows = _centres(grid[0], parts.shape[-2], parts.device)
-    columns = _centres(grid[1], parts.shape[-1], parts.device)
+    """Part numbers at the cell centers of a grid: ``(B, H, W)`` to ``(B, h * w)``."""
+    rows = _centers(grid[0], parts.shape[-2], parts.device)
+    columns = _centers(grid[1], parts.shape[-1], parts.device)
     return parts[:, rows][:, :, columns].flatten(1)
 
 
@@ -102,6 +102,6 @@ def hit_rate(
     return ((weights * same).sum(-1) * known).sum() / known.sum().clamp(min=1)
 
 
-def _centres(cells: int, pixels: int, device: torch.device) -> Tensor:
+def _centers(cells: int, pixels: int, device: torch.device) -> Tensor:
     """Pixel positions at the middle of `cells` equal cells."""
     return ((torch.arange(cells, device=device) + 0.5) * pixels / cells).long().clamp(max=pixels - 1)

@@ -1,10 +1,9 @@
-"""Did the right colour land in the right part?  Figures for images whose parts are known per pixel."""
+"""Did the right color land in the right part?  Figures for images whose parts are known per pixel."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from irodori.color import delta_e_lab, rgb_to_lab
@@ -15,7 +14,7 @@ ACCURATE_DELTA_E = 10.0
 @dataclass(frozen=True)
 class PartScore:
     """One part of one image: its number, its share of the pixels, the mean ΔE2000 over its pixels, and the ΔE2000
-    between the median colours of image and truth."""
+    between the median colors of image and truth."""
 
     part: int
     share: float
@@ -24,7 +23,7 @@ class PartScore:
 
     @property
     def is_accurate(self) -> bool:
-        """True when the part's median colour lies within ΔE 10 of the truth."""
+        """True when the part's median color lies within ΔE 10 of the truth."""
         return self.median_delta_e <= ACCURATE_DELTA_E
 
 
@@ -48,8 +47,3 @@ def part_scores(
         difference = delta_e_lab(*medians).item()
         scores.append(PartScore(number, share, per_pixel[inside].mean().item(), difference))
     return scores
-
-
-def part_accuracy(scores: list[PartScore]) -> float:
-    """Share of parts that are accurate; NaN without parts."""
-    return torch.tensor([float(score.is_accurate) for score in scores]).mean().item() if scores else float("nan")

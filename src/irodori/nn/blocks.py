@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with batch normalisation and ReLU, added to the input (He et al. 2016): same shape out."""
+    """Two 3x3 convolutions with batch normalization and ReLU, added to the input (He et al. 2016): same shape out."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """Frozen networks that say how alike two pictures look, behind one interface that reports its name.
 
 VGG19 is read from a safetensors file in torchvision's layout (``features.0.weight`` …), MobileNetV2 from one with
-folded batch normalisation (``stem``, ``block01.expand`` …).  Figures made with different features are never comparable.
+folded batch normalization (``stem``, ``block01.expand`` …).  Figures made with different features are never comparable.
 """
 
 from __future__ import annotations

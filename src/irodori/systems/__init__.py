@@ -7,6 +7,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from irodori.checkpoint import Header, check_keys, load, read_header
 from irodori.config import from_dict
 from irodori.errors import ConfigError, WeightsError
@@ -51,10 +53,11 @@ def load_system(path: Path) -> System:
     """The system in a weight file, in evaluation mode; WeightsError when anything does not fit."""
     header, tensors = load(path)
     try:
+        with torch.device("meta"):  # a header may claim any size: nothing is allocated before the shapes agree
+            check_keys(path, build_system(header.system, header.config).state_dict(), tensors)
         system = build_system(header.system, header.config)
     except ConfigError as error:
         raise WeightsError(f"{path}: made by another version or system ({error}); update irodori") from error
-    check_keys(path, system.state_dict(), tensors)
     system.load_state_dict(tensors)
     return system.eval().requires_grad_(False)
 

@@ -11,16 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from irodori.data.sample import Sample
-from irodori.image import pad_to_multiple
+from irodori.image import pad_reference, pad_sketch
 from irodori.nn.features import Features
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a colouring starts from, in the internal form (`irodori.image`).
+    """What a coloring starts from, in the internal form (`irodori.image`).
 
     sketch: ``(B, 1, H, W)``, lines -1, paper +1.
-    references: any number of ``(B, 3, h, w)`` colour images in [-1, 1]; empty means "no reference".
+    references: any number of ``(B, 3, h, w)`` color images in [-1, 1]; empty means "no reference".
     """
 
     sketch: Tensor
@@ -54,7 +54,7 @@ class Attention:
 
 @dataclass(frozen=True)
 class Output:
-    """A colouring at network size: ``image (B, 3, H, W)`` in [-1, 1], and what the system can tell about it."""
+    """A coloring at network size: ``image (B, 3, H, W)`` in [-1, 1], and what the system can tell about it."""
 
     image: Tensor
     attention: Attention | None = None
@@ -77,7 +77,7 @@ class Phase:
 
 
 class System(nn.Module, ABC):
-    """A colorization method: its networks, its losses and its way to colour.
+    """A colorization method: its networks, its losses and its way to color.
 
     MUST: build from its config alone; be deterministic given `noise`; keep frozen parts out of every phase; accept
     any input size from 17x31 up; work without a reference.
@@ -116,7 +116,7 @@ class System(nn.Module, ABC):
 
     @abstractmethod
     def losses(self, phase: str, batch: Sample) -> dict[str, Tensor]:
-        """The weighted loss terms of a phase, named as in the paper; their sum is minimised.
+        """The weighted loss terms of a phase, named as in the paper; their sum is minimized.
 
         Terms whose name starts with an underscore are only logged.
         """
@@ -131,14 +131,14 @@ class System(nn.Module, ABC):
 
     @abstractmethod
     def paint(self, sketch_code: Any, reference_code: Any, noise: Noise) -> Output:
-        """The colouring from the two encodings."""
+        """The coloring from the two encodings."""
 
     def colorize(self, inputs: Inputs, noise: Noise | None = None) -> Output:
-        """Colours sketches of any size from 17x31 up; the output has the sketch's size."""
+        """Colors sketches of any size from 17x31 up; the output has the sketch's size."""
         noise = noise or Noise(tuple(range(len(inputs.sketch))))
         height, width = inputs.sketch.shape[-2:]
-        sketch = pad_to_multiple(inputs.sketch, self.size_multiple)
-        references = [pad_to_multiple(reference, self.size_multiple) for reference in inputs.references]
+        sketch = pad_sketch(inputs.sketch, self.size_multiple)
+        references = [pad_reference(reference, self.size_multiple) for reference in inputs.references]
         output = self.paint(self.encode_sketch(sketch), self.encode_references(references, like=sketch), noise)
         return Output(
             image=output.image[..., :height, :width],

@@ -11,7 +11,7 @@ from irodori.errors import ConfigError
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions:
-    """Optimiser and schedule; defaults are those of the GAN papers (Adam, constant rate, then linear decay)."""
+    """Optimizer and schedule; defaults are those of the GAN papers (Adam, constant rate, then linear decay)."""
 
     images: int = 10_860_000  # images seen in total
     batch_size: int = 16
@@ -29,12 +29,16 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         if self.batch_size < 1 or self.images < self.batch_size:
             raise ConfigError(f"training: images ({self.images}) must be at least one batch ({self.batch_size})")
-        if not self.learning_rate > 0 or not 0 <= self.decay_start <= 1 or not 0 <= self.ema < 1:
-            raise ConfigError("training: learning_rate must be positive, decay_start in 0…1 and ema in 0…1 (excluded)")
+        if not 0 < self.learning_rate < 10 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ConfigError("training: learning_rate must lie in 0…10, betas in 0…1 (1 excluded)")
+        if not 0 <= self.decay_start <= 1 or not 0 <= self.ema < 1:
+            raise ConfigError("training: decay_start must lie in 0…1, ema in 0…1 (1 excluded)")
+        if min(self.warmup_images, self.gradient_clip, self.weight_decay, self.seed) < 0:
+            raise ConfigError("training: warmup_images, gradient_clip, weight_decay and seed must not be negative")
 
     @property
     def steps(self) -> int:
-        """Optimiser steps of each phase."""
+        """Optimizer steps of each phase."""
         return self.images // self.batch_size
 
 

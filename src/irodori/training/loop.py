@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from irodori.checkpoint import Header, save
+from irodori.checkpoint import Header, check_keys, save
 from irodori.config import to_dict
 from irodori.data.dataset import PairDataset
 from irodori.data.index import Index
@@ -28,9 +29,12 @@ from irodori.training.run_folder import RunFolder
 from irodori.training.schedule import learning_rate_factor
 from irodori.training.sheets import write_sheet
 from irodori.training.state import averaged, load_state, save_state
+from irodori.weights import file_hash
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+_LOWER = "start a new --run with a lower training.learning_rate, or with training.gradient_clip=1.0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,12 +69,13 @@ def train(
     accelerator = make_accelerator(recipe.training, run.root, options.device)
     if recipe.training.batch_size % accelerator.num_processes:
         raise ConfigError(f"training.batch_size must be a multiple of the {accelerator.num_processes} processes")
+    inputs = _hashes({"data": index.root / "index.jsonl", "initialize": initialize, "features": features})
     if accelerator.is_main_process:
-        run.open(recipe)
+        run.open(recipe, inputs)
     accelerator.wait_for_everyone()
     session = Session.start(recipe, run, accelerator, initialize, features)
-    if session.step < recipe.training.steps:
-        session.work(index, options)
+    session.provenance = {"inputs": inputs, "data_licenses": index.about.get("licenses", [])}
+    session.work(index, options)
     return run.model
 
 
@@ -93,7 +98,7 @@ def make_accelerator(options: TrainingOptions, folder: Path, device: str) -> Acc
 
 @dataclass
 class Session:
-    """A run in memory: the system, its optimisers and averaged weights, and the number of steps done."""
+    """A run in memory: the system, its optimizers and averaged weights, and the number of steps done."""
 
     recipe: Recipe
     run: RunFolder
@@ -103,7 +108,8 @@ class Session:
     optimizers: dict[str, Optimizer]
     ema: torch.optim.swa_utils.AveragedModel | None
     step: int = 0
-    pending: list[dict[str, Tensor]] = field(default_factory=list)
+    sums: dict[str, Tensor] = field(default_factory=dict)  # of the loss terms since the last line of the log
+    provenance: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def start(
@@ -121,7 +127,7 @@ class Session:
             system.use_features(_load_features(recipe, features).to(accelerator.device))
         session = cls(recipe, run, accelerator, system, accelerator.prepare(system), optimizers, ema)
         if run.state.is_file():
-            session.step = load_state(run.state, session.modules(), optimizers, accelerator.scaler)
+            session.step, session.sums = load_state(run.state, session.modules(), optimizers, accelerator.scaler)
         return session
 
     def modules(self) -> dict[str, nn.Module]:
@@ -137,6 +143,8 @@ class Session:
         total = self.recipe.training.steps
         last = min(total, self.step + options.stop_after) if options.stop_after else total
         is_main = self.accelerator.is_main_process
+        if self.step >= last:  # killed between the last state and the end, or simply done
+            return
         if is_main:
             self.run.forget_after(self.step)
         self.accelerator.init_trackers("tensorboard")
@@ -144,14 +152,14 @@ class Session:
         bar = tqdm(total=total, initial=self.step, unit="step", disable=not (options.progress and is_main))
         started = time.monotonic()
         for batch in self._batches(index, last, options.workers):
-            self.pending.append(self.train_step(batch.to(self.accelerator.device)))
+            self._count(self.train_step(batch.to(self.accelerator.device)))
             self.step += 1
             bar.update()
-            if self.step % options.log_every == 0 or self.step == last:
+            if self.step % options.log_every == 0 or self.step == total:
                 self._log(time.monotonic() - started)
             if is_main and validation and (self.step % options.sample_every == 0 or self.step == total):
                 write_sheet(self.run.samples / f"step-{self.step:07d}.png", self.result(), validation)
-            if is_main and (self.step % options.checkpoint_every == 0 or self.step == last):
+            if self.step % options.checkpoint_every == 0 or self.step == last:
                 self.save()
         bar.close()
         self.accelerator.end_training()
@@ -175,21 +183,11 @@ class Session:
                 terms = self.model(phase.name, batch)
             optimizer.zero_grad(set_to_none=True)
             self.accelerator.backward(torch.stack([v for k, v in terms.items() if not k.startswith("_")]).sum())
-            if training.gradient_clip:
-                self.accelerator.clip_grad_norm_(phase.parameters, training.gradient_clip)
-            self._optimizer_step(optimizer)
+            clipped_step(optimizer, phase.parameters, training.gradient_clip, self.accelerator.scaler)
             logged |= {f"{phase.name}/{name}": value.detach() for name, value in terms.items()}
         if self.ema is not None:
             self.ema.update_parameters(self.system)
         return logged
-
-    def _optimizer_step(self, optimizer: Optimizer) -> None:
-        scaler = self.accelerator.scaler
-        if scaler is None:
-            optimizer.step()
-            return
-        scaler.step(optimizer)
-        scaler.update()
 
     def _batches(self, index: Index, last: int, workers: int) -> Iterator[Sample]:
         training = self.recipe.training
@@ -209,15 +207,17 @@ class Session:
         )  # fmt: skip
         return iter(loader)
 
+    def _count(self, terms: dict[str, Tensor]) -> None:
+        for key, value in {**terms, "count": torch.ones((), device=self.accelerator.device)}.items():
+            self.sums[key] = self.sums[key] + value if key in self.sums else value
+
     def _log(self, seconds: float) -> None:
-        means = {key: torch.stack([terms[key] for terms in self.pending]).mean() for key in self.pending[0]}
-        self.pending.clear()
-        row = {key: value.item() for key, value in self.accelerator.reduce(means, "mean").items()}
-        broken = [key for key, value in row.items() if value != value]
+        sums = self.accelerator.reduce(self.sums, "mean")
+        self.sums = {}
+        row = {key: (value / sums["count"]).item() for key, value in sums.items() if key != "count"}
+        broken = [key for key, value in row.items() if not math.isfinite(value)]
         if broken:
-            raise ConfigError(
-                f"{self.run.root}: {broken[0]} became NaN before step {self.step}; lower the learning rate"
-            )
+            raise ConfigError(f"{self.run.root}: {broken[0]} is not finite at step {self.step}; {_LOWER}")
         self.accelerator.log(row, step=self.step)
         if self.accelerator.is_main_process:
             factor = learning_rate_factor(self.step - 1, self.recipe.training)
@@ -228,14 +228,38 @@ class Session:
             )
 
     def save(self) -> None:
-        """Writes the state, and the weights as they are now."""
-        save_state(self.run.state, self.step, self.modules(), self.optimizers, self.accelerator.scaler)
-        save(self.run.model, header_of(self.recipe, self.step), self.result().state_dict())
+        """Writes the weights as they are now, then the state; refuses to replace good ones by broken ones."""
+        self.sums = self.accelerator.reduce(self.sums, "mean")
+        if not self.accelerator.is_main_process:
+            return
+        broken = [key for key, value in self.system.state_dict().items() if not value.isfinite().all()]
+        if broken:
+            raise ConfigError(f"{self.run.root}: {broken[0]} is not finite at step {self.step}; {_LOWER}")
+        # The state comes last: when it says "done", the weights are there.
+        save(self.run.model, header_of(self.recipe, self.step, self.provenance), self.result().state_dict())
+        save_state(self.run.state, self.step, self.modules(), self.optimizers, self.sums, self.accelerator.scaler)
 
 
 def initialize_from(system: System, path: Path) -> None:
     """Starts from the weights of another run of the same network (its training size may differ)."""
-    system.load_state_dict(load_system(path).state_dict())
+    weights = load_system(path).state_dict()
+    check_keys(path, system.state_dict(), weights)
+    system.load_state_dict(weights)
+
+
+def clipped_step(
+    optimizer: Optimizer, parameters: Sequence[nn.Parameter], largest_norm: float, scaler: Any = None
+) -> None:
+    """An optimizer step with gradients of at most `largest_norm` (0 = any), under a gradient scaler if there is one."""
+    if scaler is not None:
+        scaler.unscale_(optimizer)
+    if largest_norm:
+        torch.nn.utils.clip_grad_norm_(parameters, largest_norm)
+    if scaler is None:
+        optimizer.step()
+        return
+    scaler.step(optimizer)
+    scaler.update()
 
 
 def make_optimizers(system: System, options: TrainingOptions) -> dict[str, Optimizer]:
@@ -249,16 +273,22 @@ def make_optimizers(system: System, options: TrainingOptions) -> dict[str, Optim
     }
 
 
-def header_of(recipe: Recipe, step: int) -> Header:
+def header_of(recipe: Recipe, step: int, more: Mapping[str, Any] | None = None) -> Header:
     """What a weight file says about the run that made it."""
-    provenance: Mapping[str, Any] = {
+    provenance = {
+        **(more or {}),
         "preset": recipe.name,
         "step": step,
         "images": step * recipe.training.batch_size,
         "data": to_dict(recipe.data),
         "training": to_dict(recipe.training),
     }
-    return Header(recipe_system_name(recipe), to_dict(recipe.system), dict(provenance))
+    return Header(recipe_system_name(recipe), to_dict(recipe.system), provenance)
+
+
+def _hashes(files: Mapping[str, Path | None]) -> dict[str, str]:
+    """SHA-256 of what a run starts from, by role; a missing file is reported by whoever opens it."""
+    return {role: file_hash(path) for role, path in files.items() if path is not None and path.is_file()}
 
 
 def _load_features(recipe: Recipe, path: Path) -> Features:
@@ -269,7 +299,9 @@ def _load_features(recipe: Recipe, path: Path) -> Features:
 def _validation_samples(index: Index, recipe: Recipe, count: int = 6) -> list[Sample]:
     if not index.select("val"):
         return []
-    dataset = PairDataset(index, "val", recipe.data, recipe.system.image_size, seed=12345, length=count)
+    named = any(part.name for item in index.select("val") for part in item.parts)
+    data = recipe.data if named else replace(recipe.data, recolor_share=0.0)
+    dataset = PairDataset(index, "val", data, recipe.system.image_size, seed=12345, length=count)
     return [dataset[i] for i in range(count)]
 
 

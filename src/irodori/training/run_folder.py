@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,21 @@ class RunFolder:
         self.samples = root / "samples"
         self.stats = root / "stats.jsonl"
 
-    def open(self, recipe: Recipe) -> None:
-        """Creates the folder, or checks that it holds a run of the same recipe; ConfigError otherwise."""
-        text = json.dumps(to_dict(recipe), indent=1)
+    def open(self, recipe: Recipe, inputs: Mapping[str, str]) -> None:
+        """Creates the folder, or checks that it holds a run of the same recipe and inputs; ConfigError otherwise.
+
+        inputs: hashes of the data set and of the weights that the run starts from.
+        """
+        text = json.dumps({**to_dict(recipe), "inputs": dict(inputs)}, indent=1)
         record = self.root / "recipe.json"
         try:
             self.samples.mkdir(parents=True, exist_ok=True)
-            if record.is_file() and record.read_text(encoding="utf-8") != text:
-                raise ConfigError(
-                    f"{self.root}: holds a run of another recipe (recipe.json); choose a new --run folder"
-                )
-            record.write_text(text, encoding="utf-8")
+            for leftover in self.root.glob(".*.safetensors.*"):  # of a run that was killed while it wrote
+                leftover.unlink()
+            if record.is_file():
+                _check_same(self.root, record.read_text(encoding="utf-8"), text)
+                return
+            _replace(record, text)
         except OSError as error:
             raise ConfigError(f"{self.root}: cannot be written ({error.strerror}); choose another folder") from error
 
@@ -52,6 +57,22 @@ class RunFolder:
                     kept.append(line + "\n")
             except ValueError:  # the line that was being written when the run was killed
                 break
-        temporary = self.stats.with_suffix(".tmp")
-        temporary.write_text("".join(kept), encoding="utf-8")
-        os.replace(temporary, self.stats)
+        _replace(self.stats, "".join(kept))
+
+
+def _check_same(root: Path, found: str, wanted: str) -> None:
+    try:
+        before, now = json.loads(found), json.loads(wanted)
+    except ValueError as error:
+        raise ConfigError(f"{root}: recipe.json is damaged ({error}); choose a new --run folder") from error
+    changed = [key for key in now if before.get(key) != now[key]]
+    if changed:
+        other = " and ".join(changed)
+        raise ConfigError(f"{root}: holds another run, with other {other} (recipe.json); choose a new --run folder")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Writes the whole file or leaves the old one."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,4 +1,4 @@
-"""Sample sheets: fixed validation pairs as the network colours them now, one row each."""
+"""Sample sheets: fixed validation pairs as the network colors them now, one row each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from irodori.systems.base import Inputs, System
 
 @torch.no_grad()
 def sheet(system: System, samples: Sequence[Sample]) -> Pixels:
-    """Rows of sketch, reference, result, truth (unknown parts of the truth are grey)."""
+    """Rows of sketch, reference, result, truth (unknown parts of the truth are gray)."""
     was_training = system.training
     system.eval()
     device = next(system.parameters()).device

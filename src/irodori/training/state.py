@@ -1,7 +1,7 @@
 """The state of a run in one safetensors file, so that a killed run continues as if nothing had happened.
 
 Everything random depends on seed and step alone (`irodori.data.dataset`, `loop.train_step`), so the state is weights,
-averaged weights, optimiser moments and the step.
+averaged weights, optimizer moments and the step.
 """
 
 from __future__ import annotations
@@ -20,10 +20,16 @@ from irodori.errors import WeightsError
 
 
 def save_state(
-    path: Path, step: int, modules: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], scaler: Any = None
+    path: Path,
+    step: int,
+    modules: Mapping[str, nn.Module],
+    optimizers: Mapping[str, Optimizer],
+    sums: Mapping[str, Tensor],
+    scaler: Any = None,
 ) -> None:
-    """Writes the state after `step` steps, atomically."""
+    """Writes the state after `step` steps, atomically.  sums: of the loss terms that were not logged yet."""
     tensors = {f"{name}/{key}": value for name, module in modules.items() for key, value in module.state_dict().items()}
+    tensors |= {f"sums/{name}": value for name, value in sums.items()}
     for name, optimizer in optimizers.items():
         tensors |= {f"optimizer.{name}/{key}": value for key, value in _moments(optimizer).items()}
     copies = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
@@ -33,8 +39,11 @@ def save_state(
 
 def load_state(
     path: Path, modules: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer], scaler: Any = None
-) -> int:
-    """Restores a state and returns the number of steps done; WeightsError when it does not belong to this run."""
+) -> tuple[int, dict[str, Tensor]]:
+    """Restores a state; returns the number of steps done and the sums of the unlogged loss terms.
+
+    WeightsError when the state does not belong to this run.
+    """
     metadata, tensors = read_metadata(path), read_tensors(path)
     try:
         for name, module in modules.items():
@@ -43,7 +52,7 @@ def load_state(
             _restore_moments(optimizer, _below(tensors, f"optimizer.{name}"))
         if scaler is not None and json.loads(metadata["scaler"]):
             scaler.load_state_dict(json.loads(metadata["scaler"]))
-        return int(metadata["step"])
+        return int(metadata["step"]), _below(tensors, "sums")
     except (KeyError, RuntimeError, ValueError) as error:
         reason = str(error).split("\n")[0]
         raise WeightsError(f"{path}: not the state of this run ({reason}); choose a new --run folder") from error

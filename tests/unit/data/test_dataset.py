@@ -5,16 +5,20 @@ import pytest
 import torch
 
 from irodori.data.dataset import DataOptions, PairDataset, load
-from irodori.data.index import PART_NAMES, Index, read_index
+from irodori.data.index import PART_NAMES, Index, Item, Part, read_index
 from irodori.data.palette import recolor
 from irodori.data.prepare import PrepareOptions, prepare
 from irodori.data.sample import Sample
-from irodori.data.warp import WarpOptions, identity_warp
+from irodori.data.warp import Warp, WarpOptions, random_warp
 from irodori.errors import ConfigError, DataError
 from irodori.image import to_pixels
 from irodori.image_io import write_image
 
 STILL = WarpOptions(tps=0.0)
+
+
+def unmoved() -> Warp:
+    return random_warp(64, STILL, np.random.default_rng(0))
 
 
 def pairs(dataset: Index, **options) -> PairDataset:
@@ -71,7 +75,7 @@ def test_recolor_pair_has_the_reference_s_colors_part_by_part(dataset: Index):
     items = dataset.select("train")
     first, other = items[0], next(item for item in items if item.source != items[0].source)
     palette = [part.color for part in other.parts]
-    sample = pairs(dataset).recolor_sample(first, other, palette, identity_warp(64), np.random.default_rng(0))
+    sample = pairs(dataset).recolor_sample(first, other, palette, unmoved(), np.random.default_rng(0))
     truth, numbers = to_pixels(sample.color), sample.parts[0].numpy()
     for part in other.parts:
         inside = numbers == PART_NAMES.index(part.name)
@@ -90,7 +94,7 @@ def test_parts_that_the_reference_lacks_are_masked_out(dataset: Index):
     assert [name for name, flag in zip(names, known, strict=True) if not flag] == ["hair"]
     assert colors[names.index("hair")] == items[0].parts[names.index("hair")].color
     sample = pairs(dataset).recolor_sample(
-        items[0], hatless, [part.color for part in hatless.parts], identity_warp(64), np.random.default_rng(0)
+        items[0], hatless, [part.color for part in hatless.parts], unmoved(), np.random.default_rng(0)
     )
     hair = sample.parts[0] == PART_NAMES.index("hair")
     assert (sample.valid[0, 0][hair] == 0).float().mean() > 0.9
@@ -125,3 +129,32 @@ def test_pictures_give_self_pairs_and_refuse_recolor_pairs(tmp_path):
 def test_options_out_of_range_are_refused(wrong: dict):
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         DataOptions(**wrong)
+
+
+def test_a_name_with_two_colors_has_no_exact_truth():
+    """Hair and beard share a name: where the reference has them in two colors, neither is the answer."""
+    parts = (Part("hair", (1, 1, 1)), Part("skin", (2, 2, 2)))
+    bearded = (Part("hair", (9, 9, 9)), Part("hair", (8, 8, 8)), Part("skin", (7, 7, 7)))
+    other = Item("b", "b", "train", "s", "parts", "", parts=bearded)
+    assert recolor(parts, other, [(9, 9, 9), (8, 8, 8), (7, 7, 7)]) == ([(1, 1, 1), (7, 7, 7)], [False, True])
+    assert recolor(parts, other, [(9, 9, 9), (9, 9, 9), (7, 7, 7)])[1] == [True, True]
+    assert recolor(parts, other, [(9, 9, 9), (9, 9, 9), (7, 7, 7)], [True, True, False])[1] == [True, False]
+
+
+def test_what_a_moved_reference_no_longer_shows_is_masked_out(dataset: Index):
+    """Pushed down by 26 of 64 pixels, the shirt leaves the picture, and its color cannot be known."""
+    items = dataset.select("train")
+    down = Warp(np.array([[1, 0, 0], [0, 1, -26]], float), np.zeros((64, 64, 2), np.float32))
+    palette = [part.color for part in items[1].parts]
+    sample = pairs(dataset).recolor_sample(items[0], items[1], palette, down, np.random.default_rng(0))
+    shirt = sample.parts[0] == PART_NAMES.index("clothes")
+    skin = sample.parts[0] == PART_NAMES.index("skin")
+    assert shirt.sum() > 20
+    assert (sample.valid[0, 0][shirt] == 0).float().mean() > 0.9
+    assert (sample.valid[0, 0][skin] == 1).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("wrong", [{"scale": (0.0, 0.0)}, {"scale": (2.0, 1.0)}, {"tps": -0.1}, {"mirror": 2.0}])
+def test_impossible_warps_are_refused(wrong: dict):
+    with pytest.raises(ConfigError, match="warp"):
+        WarpOptions(**wrong)

@@ -1,4 +1,8 @@
 import json
+import os
+import tarfile
+import zipfile
+import zlib
 from collections import defaultdict
 from pathlib import Path
 
@@ -6,19 +10,25 @@ import cv2
 import numpy as np
 import pytest
 
-from irodori.data.index import Index, read_index, split_of
+from irodori.cli.main import main
+from irodori.data.index import Index, Item, read_index, split_of
 from irodori.data.prepare import PrepareOptions, prepare, square
 from irodori.data.sources import is_permissive, read_source
-from irodori.errors import DataError
+from irodori.errors import DataError, IrodoriError
 from irodori.image_io import write_image
+from packs import make_pack
 
-PICTURE = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
+
+def picture(number: int) -> np.ndarray:
+    return np.random.default_rng(number).integers(0, 255, (60, 80, 3), np.uint8)
 
 
 def pictures(folder: Path, names: list[str]) -> Path:
-    folder.mkdir(parents=True)
+    """Different pictures under `names`, which may have folders in them."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name in names:
-        write_image(folder / name, PICTURE)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_image(folder / name, picture(zlib.crc32(str(folder / name).encode())))
     return folder
 
 
@@ -27,13 +37,13 @@ def prepared(source: Path, output: Path, **options) -> Index:
     return read_index(output)
 
 
-def test_a_pack_keeps_parts_tags_and_licence(dataset: Index):
+def test_a_pack_keeps_parts_tags_and_license(dataset: Index):
     item = dataset.items[0]
     assert {part.name for part in item.parts} == {"skin", "hair", "clothes", "ink", "background"}
     assert [part.name for part in item.parts if part.line] == ["ink"]
     assert item.tags == ("face",)
-    assert item.licence == "CC0 1.0"
-    assert dataset.about["licences"][0]["attribution"] == "drawn for the tests of irodori"
+    assert item.license == "CC0 1.0"
+    assert dataset.about["licenses"][0]["attribution"] == "drawn for the tests of irodori"
 
 
 def test_an_identity_stands_in_one_split_only(dataset: Index):
@@ -70,7 +80,7 @@ def test_paired_folders_keep_the_artist_s_sketch(tmp_path: Path):
     item = prepared(tmp_path / "art", tmp_path / "data").items[0]
     stored = cv2.imread(str(tmp_path / "data" / item.sketch), cv2.IMREAD_GRAYSCALE)
     assert stored.shape == (64, 64)
-    assert stored[8 + 24].max() < 200  # 60 rows become 48, centred from row 8
+    assert stored[8 + 24].max() < 200  # 60 rows become 48, centered from row 8
     assert stored[8].min() == 255
 
 
@@ -99,11 +109,11 @@ def test_damaged_pictures_are_listed_and_left_out(tmp_path: Path):
     (source / "bad.png").write_bytes(b"no picture")
     report = prepare([source], tmp_path / "data", PrepareOptions(image_size=64), progress=False)
     assert report.items == 1
-    assert [name for name, _ in report.rejected] == ["bad"]
+    assert [name for name, _ in report.rejected] == ["art-bad"]
     assert "bad.png" in json.loads((tmp_path / "data" / "dataset.json").read_text())["rejected"][0][1]
 
 
-def test_licences_can_be_restricted():
+def test_licenses_can_be_restricted():
     assert all(map(is_permissive, ["CC0 1.0", "CC0-1.0", "CC BY 4.0", "MIT", "Apache-2.0", "Apache-2.0 (repository)"]))
     assert not any(map(is_permissive, ["CC BY-SA 4.0", "GPL-2.0-or-later", "", "CC BY-NC 4.0"]))
 
@@ -141,7 +151,7 @@ def test_a_damaged_index_says_so(pack: Path, tmp_path: Path):
         read_index(tmp_path / "data")
 
 
-def test_square_centres_on_paper():
+def test_square_centers_on_paper():
     result = square(np.zeros((20, 40, 3), np.uint8), 64)
     assert result.shape == (64, 64, 3)
     assert result[:16].min() == result[48:].min() == 255
@@ -149,8 +159,6 @@ def test_square_centres_on_paper():
 
 
 def test_packs_of_icons_make_every_color_a_part(tmp_path: Path):
-    import zipfile
-
     folder = tmp_path / "icons"
     folder.mkdir()
     with zipfile.ZipFile(folder / "svg.zip", "w") as archive:
@@ -160,3 +168,283 @@ def test_packs_of_icons_make_every_color_a_part(tmp_path: Path):
     (folder / "index.jsonl").write_text('{"id": "a", "name": "a", "tags": [], "file": "svg/a.svg", "licence": "MIT"}\n')
     item = next(iter(read_source(folder)))
     assert item.colors == (("", "#f00", False), ("", "#00ff00", False))
+
+
+# --- identities ------------------------------------------------------------------------------------------------------
+
+
+def identities(source: Path, kind: str = "auto") -> dict[str, str]:
+    return {item.id: item.identity for item in read_source(source, kind)}
+
+
+def test_plain_folders_are_read_with_all_their_levels(tmp_path: Path):
+    names = ["10.png", "2.png", "hero/a.png", "hero/run/side/b.jpg", ".hidden/c.png", "hero/.d.png"]
+    assert identities(pictures(tmp_path / "art", names)) == {
+        "2": "art/2", "10": "art/10", "hero/a": "art/hero", "hero/run/side/b": "art/hero"
+    }  # fmt: skip
+
+
+def test_folders_of_splits_are_no_identities(tmp_path: Path):
+    names = ["Train/x.png", "train/y.png", "VALIDATION/hero/z.png", "hero/test/w.png"]
+    assert identities(pictures(tmp_path / "art", names)) == {
+        "Train/x": "art/x", "train/y": "art/y", "VALIDATION/hero/z": "art/hero", "hero/test/w": "art/hero"
+    }  # fmt: skip
+
+
+def test_every_side_by_side_or_paired_file_is_an_identity(tmp_path: Path):
+    source = pictures(tmp_path / "shoes", ["train/1.png", "train/2.png", "boots/1.png"])
+    assert set(identities(source, "side-by-side").values()) == {"shoes/1", "shoes/2", "shoes/boots/1"}
+    for half in ("sketch", "color"):
+        pictures(tmp_path / "art" / half, ["train/1.png", "boots/1.png", "boots/2.png"])
+    assert set(identities(tmp_path / "art").values()) == {"art/1", "art/boots/1", "art/boots/2"}
+
+
+def test_folders_that_go_round_and_data_sets_are_not_entered(tmp_path: Path):
+    source = pictures(tmp_path / "art", ["hero/a.png"])
+    (source / "hero" / "loop").symlink_to(source, target_is_directory=True)
+    prepared(source, source / "data")
+    assert list(identities(source)) == ["hero/a"]
+
+
+def test_an_identity_that_holds_most_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    source = pictures(tmp_path / "art", [f"{number}.png" for number in range(44)])
+    pictures(source, [f"hero/{number}.png" for number in range(6)])
+    text = "identity art/hero holds 6 of 50 drawings: its drawings all stand in one split"
+    assert main(["prepare", str(source), "-o", str(tmp_path / "a"), "--size", "32"]) == 0
+    assert text in capsys.readouterr().err
+    assert text in json.loads((tmp_path / "a" / "dataset.json").read_text())["notices"][0]
+    assert main(["prepare", str(source), "-o", str(tmp_path / "b"), "--size", "32", "--json"]) == 0
+    assert text in json.loads(capsys.readouterr().out)["notices"][0]
+    (source / "hero" / "0.png").unlink()
+    assert main(["prepare", str(source), "-o", str(tmp_path / "c"), "--size", "32", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["notices"] == []
+
+
+def test_copies_and_mirrored_copies_share_an_identity(tmp_path: Path):
+    source = pictures(tmp_path / "art", [f"{number}.png" for number in range(12)])
+    odd = picture(1)[:47, :60]  # fits into the square with one column more on one side than on the other
+    for number in range(20):
+        write_image(source / f"copy-{number}.png", odd if number % 2 else odd[:, ::-1])
+    index = prepared(source, tmp_path / "data")
+    copies = [item for item in index.items if "copy" in item.id]
+    assert {(item.identity, item.split) for item in copies} == {("art/copy-0", split_of("art/copy-0"))}
+    assert len({item.identity for item in index.items}) == 13
+
+
+# --- ids -------------------------------------------------------------------------------------------------------------
+
+
+def test_drawings_of_one_name_are_told_apart(tmp_path: Path):
+    sources = [pictures(tmp_path / place / "art", ["a.png", "a.jpg", "a-2.png"]) for place in ("one", "two")]
+    ids = []
+    for workers in (1, 2):
+        prepare(sources, tmp_path / str(workers), PrepareOptions(image_size=64), workers, progress=False)
+        index = read_index(tmp_path / str(workers))
+        ids.append([item.id for item in index.items])
+        assert len({item.file for item in index.items}) == len(list((index.root / "items").iterdir())) == 6
+    assert ids[0] == ids[1]
+    assert len(set(ids[0])) == 6
+    assert {"art-a", "art-a-2", "art-a-3"} < set(ids[0])
+
+
+def test_a_paired_sketch_is_not_overwritten(tmp_path: Path):
+    for half in ("sketch", "color"):
+        pictures(tmp_path / "art" / half, ["a.png", "A.png", "a.sketch.png"])
+    index = prepared(tmp_path / "art", tmp_path / "data")
+    files = [name for item in index.items for name in (item.file, item.sketch)]
+    assert len({name.lower() for name in files}) == 6
+
+
+def test_any_file_name_makes_a_usable_id(tmp_path: Path):
+    source = pictures(
+        tmp_path / "my art", ["a b?.png", "線画.png", "x" * 240 + ".png", "x" * 241 + ".png", "u\u2028.png"]
+    )
+    index = prepared(source, tmp_path / "data")
+    assert {"my_art-a_b_", "my_art-線画", "my_art-u_"} < {item.id for item in index.items}
+    assert len(index.items) == 5
+
+
+def test_file_names_that_are_not_utf_8_work(tmp_path: Path):
+    source = pictures(tmp_path / "art", ["ok.png"])
+    for name in (b"\xff.png", b"\xfe.png"):
+        os.link(source / "ok.png", os.fsencode(source) + b"/" + name)
+    with open(os.fsencode(source) + b"/bad-\xff.png", "wb") as file:
+        file.write(b"no picture")
+    index = prepared(source, tmp_path / "data")
+    assert {item.id for item in index.items} == {"art-ok", "art-_", "art-_-2"}
+    assert [name for name, _ in index.about["rejected"]] == ["art-bad-_"]
+
+
+def test_the_folder_may_be_given_as_a_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(pictures(tmp_path / "art", ["a.png"]))
+    assert [item.source for item in read_source(Path("."))] == ["art"]
+
+
+# --- packs -----------------------------------------------------------------------------------------------------------
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><path fill="#f00"/><path fill="#00ff00"/></svg>'
+
+
+def icons(folder: Path, rows: list[dict]) -> Path:
+    """A pack whose rows get a file each unless they name one."""
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "svg.zip", "w") as archive:
+        for row in rows:
+            archive.writestr(row.setdefault("file", f"{row['id']}.svg"), SVG)
+    (folder / "index.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def test_variants_and_near_duplicates_share_an_identity(tmp_path: Path):
+    rows = [
+        {"id": "1f385"}, {"id": "1f385-1f3fb", "skintone_base": "1F385"},
+        {"id": "copy", "near_duplicate_of": "1f385-1f3fb"},
+        {"id": "1f3c3-200d-2640-fe0f"}, {"id": "1f3c3-1f3fb", "skintone_base": "1F3C3-200D-2640"},
+        {"id": "c", "near_duplicate_of": "b"}, {"id": "b", "near_duplicate_of": "c"},
+        {"id": "ep01_p1", "episode": 1}, {"id": "ep01_p2", "episode": 1, "near_duplicate_of": "ep01_p1"},
+    ]  # fmt: skip
+    assert list(identities(icons(tmp_path / "icons", rows)).values()) == [
+        *["icons/1f385"] * 3, *["icons/1f3c3-200d-2640"] * 2, *["icons/b"] * 2, *["icons/1"] * 2
+    ]  # fmt: skip
+
+
+def test_packs_may_spell_license_either_way(tmp_path: Path):
+    rows = [{"id": "a", "licence": "MIT"}, {"id": "b", "license": "CC0"}, {"id": "c", "license": None}]
+    assert [item.license for item in read_source(icons(tmp_path / "icons", rows))] == ["MIT", "CC0", ""]
+
+
+def test_older_data_sets_spell_licence(dataset: Index):
+    row = json.loads((dataset.root / "index.jsonl").read_text().splitlines()[0])
+    row["licence"] = row.pop("license")
+    assert Item.from_json(row) == dataset.items[0]
+
+
+def test_metadata_of_pictures_does_not_make_a_pack(tmp_path: Path):
+    source = pictures(tmp_path / "art", ["a.png"])
+    (source / "metadata.jsonl").write_text('{"file_name": "a.png", "text": "a boot"}\n')
+    assert len(prepared(source, tmp_path / "data").items) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"file": "a.svg"}', "index.jsonl, line 2: has no 'id'"),
+        ('{"id": "a"}', "index.jsonl, line 2: has no 'file'"),
+        ('{"id": 7, "file": "a.svg"}', "line 2: 'id' must be text, is 7"),
+        ('{"id": "a", "file": ["a.svg"]}', "line 2: 'file' must be text"),
+        ('{"id": "a", "file": "a.svg", "tags": "face"}', "line 2: 'tags' must be a list"),
+        ('{"id": "a", "file": "a.svg", "licence": 3}', "line 2: 'licence' must be text"),
+        ('{"id": "a", "file": "a.svg", "skintone_base": {}}', "line 2: 'skintone_base' must be"),
+        ('{"id": "b", "file": "b.svg"}', "line 2: b.svg is in no zip"),
+        ('["a"]', "line 2: is no JSON object"),
+        ('{"id": ', "line 2: is no JSON object"),
+    ],
+)
+def test_wrong_rows_of_a_pack_are_named(tmp_path: Path, line: str, message: str):
+    source = icons(tmp_path / "icons", [{"id": "a"}])
+    with (source / "index.jsonl").open("a") as file:
+        file.write(line)
+    with pytest.raises(DataError, match=message):
+        prepared(source, tmp_path / "data")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "missing", "empty"])
+def test_broken_zips_are_named(tmp_path: Path, damage: str):
+    source = icons(tmp_path / "icons", [{"id": "a"}])
+    break_file(source / "svg.zip", damage)
+    message = "a.svg is in no zip" if damage == "missing" else "svg.zip: cannot be read .*again"
+    with pytest.raises(DataError, match=message):
+        prepared(source, tmp_path / "data")
+
+
+def break_file(path: Path, damage: str) -> None:
+    data = path.read_bytes()
+    path.unlink()
+    if damage != "missing":
+        path.write_bytes(data[: len(data) // 2] if damage == "truncated" else b"")
+
+
+def test_damage_inside_a_zip_is_named(tmp_path: Path):
+    source = icons(tmp_path / "icons", [{"id": "a"}])
+    data = (source / "svg.zip").read_bytes()
+    (source / "svg.zip").write_bytes(data.replace(b"#f00", b"#f01"))
+    with pytest.raises(DataError, match="svg.zip: cannot be read"):
+        prepared(source, tmp_path / "data")
+
+
+def test_svg_that_is_no_utf_8_is_named(tmp_path: Path):
+    source = icons(tmp_path / "icons", [{"id": "a"}])
+    with zipfile.ZipFile(source / "svg.zip", "w") as archive:
+        archive.writestr("a.svg", b"\xff\xfe<svg/>")
+    with pytest.raises(DataError, match="svg.zip: a.svg: the SVG is not UTF-8"):
+        prepared(source, tmp_path / "data")
+
+
+@pytest.mark.parametrize("damage", ["truncated", "missing", "empty"])
+def test_broken_tars_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str):
+    source = make_pack(tmp_path / "faces", ("round",), 4)
+    break_file(source / "round.tar.gz", damage)
+    assert main(["prepare", str(source), "-o", str(tmp_path / "data")]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith(f"error: {source}/round.tar.gz: cannot be read")
+    assert "again" in message
+    assert not list(tmp_path.glob("data*"))
+
+
+def test_a_tar_that_lacks_drawings_is_named(tmp_path: Path):
+    source = make_pack(tmp_path / "faces", ("round",), 4)
+    with tarfile.open(source / "round.tar.gz", "w:gz"):
+        pass
+    with pytest.raises(DataError, match="round.tar.gz: lacks round/round-0.svg of round.jsonl"):
+        prepared(source, tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("styles", "message"),
+    [
+        ("{", "styles.json: cannot be read"),
+        ("[]", "styles.json: is no JSON object"),
+        ('{"round": 1}', "styles.json, style round: is no JSON object"),
+        ('{"round": {}}', "styles.json, style round: 'roles' must be an object"),
+        ('{"round": {"roles": {"skin": 1}}}', "style round: 'roles' must be text"),
+        ('{"square": {"roles": {}}}', "square.jsonl: cannot be read"),
+    ],
+)
+def test_wrong_styles_are_named(tmp_path: Path, styles: str, message: str):
+    source = make_pack(tmp_path / "faces", ("round",), 4)
+    (source / "styles.json").write_text(styles)
+    with pytest.raises(DataError, match=message):
+        prepared(source, tmp_path / "data")
+
+
+@pytest.mark.parametrize(("key", "value"), [("colors", {"skin": "red"}), ("colors", None), ("variants", ...)])
+def test_wrong_rows_of_a_style_are_named(tmp_path: Path, key: str, value: object):
+    source = make_pack(tmp_path / "faces", ("round",), 2)
+    rows = [json.loads(line) for line in (source / "round.jsonl").read_text().splitlines()]
+    rows[1].pop(key)
+    if value is not ...:
+        rows[1][key] = value
+    (source / "round.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(DataError, match="round.jsonl, line 2: .*(color|variants)"):
+        prepared(source, tmp_path / "data")
+
+
+def test_a_disk_that_is_full_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    source = pictures(tmp_path / "art", ["a.png"])
+    monkeypatch.setattr("irodori.data.prepare.os.replace", full)
+    with pytest.raises(IrodoriError, match="cannot be written .No space left on device"):
+        prepared(source, tmp_path / "data")
+    assert not list(tmp_path.glob("data*"))
+
+
+def test_unreadable_sources_are_not_reported_as_unwritable_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def denied(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    source = icons(tmp_path / "icons", [{"id": "a"}])
+    monkeypatch.setattr("irodori.data.sources.zipfile.ZipFile", denied)
+    with pytest.raises(DataError, match="svg.zip: cannot be read .Permission denied"):
+        prepared(source, tmp_path / "data")

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from irodori.metrics.parts import part_accuracy, part_scores
+from irodori.metrics.parts import part_scores
 
 RED, GREEN = torch.tensor([0.6, -0.6, -0.6]), torch.tensor([-0.6, 0.6, -0.6])
 
@@ -20,12 +20,12 @@ def test_a_perfect_copy_scores_zero():
     color = halves(RED, GREEN)
     scores = part_scores(color, color, PARTS, VALID)
     assert [(s.part, s.share, s.mean_delta_e) for s in scores] == [(0, 0.5, 0.0), (1, 0.5, 0.0)]
-    assert part_accuracy(scores) == 1.0
+    assert all(score.is_accurate for score in scores)
 
 
 def test_swapped_parts_are_both_wrong():
     scores = part_scores(halves(GREEN, RED), halves(RED, GREEN), PARTS, VALID)
-    assert part_accuracy(scores) == 0.0
+    assert not any(score.is_accurate for score in scores)
     assert min(s.mean_delta_e for s in scores) > 50
 
 

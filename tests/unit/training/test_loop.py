@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,11 +16,11 @@ import pytest
 import torch
 
 from irodori.checkpoint import read_header, read_tensors
-from irodori.data.index import Index
+from irodori.data.index import Index, read_index
 from irodori.errors import ConfigError, WeightsError
 from irodori.systems import preset
 from irodori.systems.recipe import Recipe
-from irodori.training.loop import LoopOptions, train
+from irodori.training.loop import LoopOptions, Session, clipped_step, train
 from irodori.training.run_folder import RunFolder
 
 RECIPE = replace(preset("scft/tiny"), training=replace(preset("scft/tiny").training, images=48))
@@ -87,7 +88,7 @@ def test_another_seed_gives_other_weights(dataset: Index, tmp_path: Path):
 
 def test_a_folder_of_another_recipe_is_refused(dataset: Index, tmp_path: Path):
     train(RECIPE, dataset, RunFolder(tmp_path), replace(QUIET, stop_after=2))
-    with pytest.raises(ConfigError, match="another recipe"):
+    with pytest.raises(ConfigError, match="holds another run, with other training"):
         train(preset("scft/tiny"), dataset, RunFolder(tmp_path), QUIET)
 
 
@@ -185,3 +186,89 @@ def test_averaged_weights_follow_the_trained_ones(dataset: Index, tmp_path: Path
     state = read_tensors(tmp_path / "state.safetensors")
     torch.testing.assert_close(state[f"ema/module.{key}"], 0.75 * average + 0.25 * state[f"model/{key}"])
     assert not torch.equal(second, average)
+
+
+def test_lines_of_the_log_survive_checkpoints_between_them(dataset: Index, tmp_path: Path):
+    options = replace(QUIET, log_every=5, checkpoint_every=3)
+    train(RECIPE, dataset, RunFolder(tmp_path / "once"), options)
+    for steps in (3, 4, 5):
+        train(RECIPE, dataset, RunFolder(tmp_path / "often"), replace(options, stop_after=steps))
+    assert [row["step"] for row in stats(tmp_path / "once")] == [5, 10, 12]
+    for first, second in zip(stats(tmp_path / "once"), stats(tmp_path / "often"), strict=True):
+        assert first == pytest.approx(second, rel=1e-6)
+
+
+def test_a_state_that_says_done_has_its_weights(dataset: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Killed between the two files, the state must be the one that is missing."""
+
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("irodori.training.loop.save_state", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(RECIPE, dataset, RunFolder(tmp_path), replace(QUIET, checkpoint_every=12))
+    assert read_header(tmp_path / "model.safetensors").provenance["step"] == 12
+    assert not (tmp_path / "state.safetensors").exists()
+
+
+def test_broken_weights_never_replace_good_ones(dataset: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    train(RECIPE, dataset, RunFolder(tmp_path), replace(QUIET, stop_after=2))
+    sound = Session.train_step
+
+    def poisoned(self, batch):
+        terms = sound(self, batch)
+        self.system.generator.decoder.to_image.bias.data.fill_(float("nan"))
+        return terms
+
+    monkeypatch.setattr(Session, "train_step", poisoned)
+    with pytest.raises(ConfigError, match=r"to_image.bias is not finite at step 3; .* lower training.learning_rate"):
+        train(RECIPE, dataset, RunFolder(tmp_path), replace(QUIET, checkpoint_every=1))
+    for name in ("state", "model"):
+        assert all(value.isfinite().all() for value in read_tensors(tmp_path / f"{name}.safetensors").values())
+    monkeypatch.undo()
+    train(RECIPE, dataset, RunFolder(tmp_path), QUIET)
+
+
+def test_clipping_means_the_true_gradient_under_a_gradient_scaler():
+    """fp16 multiplies gradients by 65536; they are divided before they are clipped."""
+    weight = torch.nn.Parameter(torch.zeros(4))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    scaler = torch.amp.GradScaler("cpu", init_scale=65536.0)
+    scaler.scale((weight * torch.tensor([3.0, 0.0, 4.0, 0.0])).sum()).backward()
+    clipped_step(optimizer, [weight], 1.0, scaler)
+    torch.testing.assert_close(weight.detach(), torch.tensor([-0.6, 0.0, -0.8, 0.0]))
+
+
+def test_other_data_is_not_taken_for_the_same_run(dataset: Index, tmp_path: Path):
+    train(RECIPE, dataset, RunFolder(tmp_path / "run"), replace(QUIET, stop_after=2))
+    shutil.copytree(dataset.root, tmp_path / "data")
+    index = tmp_path / "data" / "index.jsonl"
+    index.write_text("".join(index.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(ConfigError, match="other inputs"):
+        train(RECIPE, read_index(tmp_path / "data"), RunFolder(tmp_path / "run"), QUIET)
+
+
+def test_validation_without_named_parts_is_no_obstacle(dataset: Index, tmp_path: Path):
+    items = tuple(
+        replace(item, parts=tuple(replace(part, name="") for part in item.parts)) if item.split == "val" else item
+        for item in dataset.items
+    )
+    recipe = replace(RECIPE, data=replace(RECIPE.data, recolor_share=0.5))
+    assert train(recipe, replace(dataset, items=items), RunFolder(tmp_path), replace(QUIET, stop_after=1)).is_file()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"warmup_images": -100}, {"gradient_clip": -1.0}, {"betas": (2.0, 2.0)}, {"weight_decay": -1.0}, {"seed": -1},
+     {"learning_rate": -1.0}, {"learning_rate": float("nan")}, {"ema": 1.0}, {"batch_size": 0}, {"images": 2}],
+)  # fmt: skip
+def test_impossible_training_options_are_refused(wrong: dict):
+    with pytest.raises(ConfigError, match="training"):
+        replace(RECIPE.training, **wrong)
+
+
+def test_starting_weights_of_another_shape_are_refused(dataset: Index, tmp_path: Path):
+    path = train(RECIPE, dataset, RunFolder(tmp_path / "first"), replace(QUIET, stop_after=1))
+    wider = replace(RECIPE, system=replace(RECIPE.system, bottleneck_channels=6))
+    with pytest.raises(WeightsError, match="do not fit"):
+        train(wider, dataset, RunFolder(tmp_path / "second"), QUIET, initialize=path)

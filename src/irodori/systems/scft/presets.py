@@ -20,7 +20,7 @@ _MOVED = WarpOptions(tps=0.04, move=0.15, scale=(0.7, 1.2), mirror=0.3, rotate_d
 
 SMALL = Recipe(
     name="scft/small",
-    about="What ships: the paper's five stages at 128 px, narrower; self and recolour pairs half and half",
+    about="What ships: the paper's five stages at 128 px, narrower; self and recolor pairs half and half",
     system=SCFTConfig(
         image_size=128,
         channels=(16, 24, 48, 96, 160),
@@ -71,7 +71,7 @@ PRESETS = (
     PAPER,
     SMALL_64,
     SMALL,
-    replace(SMALL_64, name="scft/small-64-self", about="scft/small-64 with the paper's supervision: no recolour pairs",
+    replace(SMALL_64, name="scft/small-64-self", about="scft/small-64 with the paper's supervision: no recolor pairs",
             data=replace(SMALL_64.data, recolor_share=0.0)),
     replace(SMALL_64, name="scft/small-64-self-moved", about="the same with references moved as in scft/small-64",
             data=replace(SMALL_64.data, recolor_share=0.0, self_warp=_MOVED)),

@@ -1,4 +1,4 @@
-"""SCFT as a system: how it is trained and how it colours (Lee et al. 2020, section 3.1 and figure 2)."""
+"""SCFT as a system: how it is trained and how it colors (Lee et al. 2020, section 3.1 and figure 2)."""
 
 from __future__ import annotations
 

@@ -28,10 +28,10 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Part:
-    """A region of one colour in vector art.
+    """A region of one color in vector art.
 
     name: shared part name, or "" when the art does not name it.
-    color: its own colour, ``(r, g, b)`` in 0…255.
+    color: its own color, ``(r, g, b)`` in 0…255.
     line: True when the part is drawn line rather than area.
     """
 
@@ -45,7 +45,7 @@ class Item:
     """One drawing.
 
     identity: what makes it *this* figure, whatever its palette or direction; splits are decided by it.
-    file: kind "parts": coverage planes (`irodori.data.parts`); kind "picture": the colour image.
+    file: kind "parts": coverage planes (`irodori.data.parts`); kind "picture": the color image.
     sketch: the artist's own line drawing of a picture, if there is one.
     Files are relative to the data set's folder.
     """

@@ -48,8 +48,8 @@ def write_atomically(path: Path, tensors: Mapping[str, Tensor], metadata: Mappin
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         os.close(handle)
-        os.chmod(temporary, 0o666 & ~_umask())
         save_file(dict(tensors), temporary, metadata=dict(metadata))
+        os.chmod(temporary, 0o666 & ~_umask())  # temporary files are private, results are not
         os.replace(temporary, path)
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path}: cannot be written ({error}); choose another folder") from error

@@ -1,3 +1,4 @@
+import os
 import pickle
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from irodori.checkpoint import Header, check_keys, load, read_header, save
+from irodori.checkpoint import Header, _umask, check_keys, load, read_header, save
 from irodori.errors import WeightsError
 from irodori.systems import load_system
 from irodori.weights import file_hash, resolve, shipped
@@ -18,6 +19,7 @@ def test_header_and_tensors_come_back(tmp_path: Path):
     save(tmp_path / "w.safetensors", HEADER, TENSORS)
     header, tensors = load(tmp_path / "w.safetensors")
     assert header == HEADER == read_header(tmp_path / "w.safetensors")
+    assert os.name == "nt" or (tmp_path / "w.safetensors").stat().st_mode & 0o444 == 0o444 & ~_umask()
     assert all(torch.equal(tensors[key], value) for key, value in TENSORS.items())
 
 

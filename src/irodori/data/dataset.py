@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from irodori.data.index import PART_NAMES, Index, Item, Split
@@ -73,13 +72,23 @@ class PairDataset(Dataset[Sample]):
 
     def __getitem__(self, index: int) -> Sample:
         generator = np.random.default_rng((self.seed, index))
-        if generator.random() < self.options.recolor_share:
-            sample = self._recolor_pair(generator)
-        else:
-            sample = self._self_pair(generator)
         if generator.random() < self.options.no_reference:
-            sample = _without_reference(sample)
-        return sample
+            return self._lone_sketch(generator)
+        if generator.random() < self.options.recolor_share:
+            return self._recolor_pair(generator)
+        return self._self_pair(generator)
+
+    def _lone_sketch(self, generator: np.random.Generator) -> Sample:
+        """No reference (A.5): the truth has the artist's own colors, since nothing tells of any others."""
+        item = self.items[generator.integers(len(self.items))]
+        drawing = load(self.root, item, self.image_size)
+        color = drawing.color(own_palette(item.parts))
+        sketch, nothing = self._sketch(drawing, color, generator), np.full(color.shape[:2], -1, np.int16)
+        still = random_warp(self.image_size, WarpOptions(tps=0.0), generator)
+        sample = make_sample(
+            sketch, color, color, parts=drawing.part_numbers, reference_parts=nothing, warp=still
+        )  # fmt: skip
+        return replace(sample, reference=torch.zeros_like(sample.reference))
 
     # ------------------------------------------------------------------------------------------------ self pairs
 
@@ -228,14 +237,6 @@ def make_sample(
         correspondence=torch.from_numpy(points).permute(2, 0, 1)[None],
         parts=torch.from_numpy(parts.astype(np.int64))[None],
         reference_parts=torch.from_numpy(moved_parts.astype(np.int64))[None],
-    )
-
-
-def _without_reference(sample: Sample) -> Sample:
-    nowhere: Tensor = torch.full_like(sample.correspondence, float("nan"))
-    nothing = torch.full_like(sample.reference_parts, -1)
-    return replace(
-        sample, reference=torch.zeros_like(sample.reference), correspondence=nowhere, reference_parts=nothing
     )
 
 

@@ -107,6 +107,15 @@ def test_one_reference_in_ten_is_zero(dataset: Index):
     assert 3 <= empty <= 20
 
 
+def test_without_a_reference_the_truth_has_the_artist_s_colors(dataset: Index):
+    sample = pairs(dataset, no_reference=1.0, random_palette_share=1.0, appearance=50.0)[3]
+    median = {tuple(np.median(to_pixels(sample.color)[sample.parts[0].numpy() == n], axis=0).astype(int))
+              for n in sample.parts.unique().tolist() if n >= 0 and PART_NAMES[n] != "ink"}  # fmt: skip
+    own = {part.color for item in dataset.select("train") for part in item.parts}
+    assert len(median) >= 3
+    assert median <= own
+
+
 def test_a_missing_reference_has_no_correspondence(dataset: Index):
     sample = pairs(dataset, no_reference=1.0)[0]
     assert sample.correspondence.isnan().all()

@@ -39,6 +39,14 @@ SMALL = Recipe(
     ),
 )  # fmt: skip
 
+SMALL_LAST = replace(
+    SMALL,
+    name="scft/small-last",
+    about="Last stretch of what ships, started from scft/small: more sketches without a reference, lower rate",
+    data=replace(SMALL.data, no_reference=0.2),
+    training=replace(SMALL.training, images=8_000, learning_rate=3e-4, warmup_images=320, ema=0.99, seed=2),
+)
+
 SMALL_64 = replace(
     SMALL,
     name="scft/small-64",
@@ -71,6 +79,7 @@ PRESETS = (
     PAPER,
     SMALL_64,
     SMALL,
+    SMALL_LAST,
     replace(SMALL_64, name="scft/small-64-self", about="scft/small-64 with the paper's supervision: no recolor pairs",
             data=replace(SMALL_64.data, recolor_share=0.0)),
     replace(SMALL_64, name="scft/small-64-self-moved", about="the same with references moved as in scft/small-64",

@@ -86,19 +86,34 @@ def case(model: str, side: int, threads: int) -> dict[str, float]:
     return medians | {"load": load, "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
-def help_seconds() -> float:
-    """Start-up of the command line, median of seven."""
+def command_seconds(*arguments: str) -> float:
+    """A whole `irodori` command from start to exit, median of five after one warm-up."""
     found = []
-    for _ in range(7):
+    for _ in range(6):
         start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "irodori", "--help"], check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "irodori", *arguments], check=True, capture_output=True)
         found.append(time.perf_counter() - start)
-    return statistics.median(found)
+    return statistics.median(found[1:])
+
+
+def whole_colorize_seconds(model: str) -> float:
+    """`irodori colorize` on a 2048 px drawing, loading Python, torch and the weights included."""
+    from irodori.image_io import write_image
+
+    folder = Path(tempfile.mkdtemp())
+    for name, side in (("sketch", 2048), ("reference", 512)):
+        write_image(folder / f"{name}.png", drawing(side))
+    paths = (str(folder / "sketch.png"), "--reference", str(folder / "reference.png"), "-o", str(folder / "out.png"))
+    return command_seconds("colorize", *paths, "--model", model, "--overwrite")
 
 
 def main() -> None:
     model = sys.argv[1] if len(sys.argv) > 1 else "scft-small"
-    print(f"effective cores: {effective_cores():.2f}; `irodori --help`: {help_seconds():.2f} s; model: {model}\n")
+    start_up, whole = command_seconds("--help"), whole_colorize_seconds(model)
+    print(
+        f"effective cores: {effective_cores():.2f}; model: {model}; whole commands: `irodori --help` {start_up:.2f} s,"
+    )
+    print(f"`irodori colorize` on a 2048² drawing {whole:.1f} s, of which most is starting Python and torch\n")
     print("| drawing | threads | read | network | finish | write | **file to file** | ratio | peak memory |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     unit = 0.0

@@ -47,6 +47,8 @@ def initialize(module: nn.Module, how: Literal["normal", "kaiming"]) -> None:
     """Weights of all convolutions and linear layers: N(0, 0.02) as the GAN papers do, or He et al. 2015; biases 0."""
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            if layer.weight.is_meta:  # only shapes are asked for; random numbers there cost a second of imports
+                return
             if how == "normal":
                 nn.init.normal_(layer.weight, 0.0, 0.02)
             else:

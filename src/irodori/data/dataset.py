@@ -85,9 +85,7 @@ class PairDataset(Dataset[Sample]):
         color = drawing.color(own_palette(item.parts))
         sketch, nothing = self._sketch(drawing, color, generator), np.full(color.shape[:2], -1, np.int16)
         still = random_warp(self.image_size, WarpOptions(tps=0.0), generator)
-        sample = make_sample(
-            sketch, color, color, parts=drawing.part_numbers, reference_parts=nothing, warp=still
-        )  # fmt: skip
+        sample = make_sample(sketch, color, color, parts=drawing.part_numbers, reference_parts=nothing, warp=still)
         return replace(sample, reference=torch.zeros_like(sample.reference))
 
     # ------------------------------------------------------------------------------------------------ self pairs

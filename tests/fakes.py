@@ -41,7 +41,7 @@ class FakeSystem(System):
         return ()
 
     def losses(self, phase: str, batch: Sample) -> dict[str, Tensor]:
-        raise NotImplementedError
+        return {}
 
     def encode_sketch(self, sketch: Tensor) -> Tensor:
         self.calls["sketch"] += 1

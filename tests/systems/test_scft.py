@@ -16,6 +16,7 @@ from irodori.nn.features import MobileNetV2
 from irodori.systems import build_system, load_system, preset
 from irodori.systems.base import Inputs
 from irodori.systems.scft.config import LossWeights, SCFTConfig
+from irodori.systems.scft.losses import generator_terms
 from irodori.systems.scft.networks import Encoder, FeatureTransfer, Generator, adain_features, add_features
 from irodori.training.loop import LoopOptions, train
 from irodori.training.run_folder import RunFolder
@@ -121,6 +122,17 @@ def test_all_five_losses_are_there_and_weighted(dataset: Index):
     for key, value in other("generator", batch).items():
         if not key.startswith("_"):
             torch.testing.assert_close(value, 2 * terms[key], rtol=1e-4, atol=1e-6)
+
+
+def test_each_loss_has_its_value_and_weight(dataset: Index):
+    """A discriminator that says 0 everywhere costs the generator exactly 1, the truth itself costs no reconstruction."""
+    batch = batch_for("scft", dataset)
+    config = replace(preset("scft/tiny").system, weights=LossWeights(reconstruction=30, adversarial=3))
+    terms = generator_terms(config, batch, batch.color, None, lambda pair: torch.zeros(len(pair), 1, 2, 2), None)
+    assert terms["adversarial"].item() == pytest.approx(3.0)
+    assert terms["reconstruction"].item() == 0.0
+    shifted = generator_terms(config, batch, batch.color + 0.1, None, None, None)
+    assert shifted["reconstruction"].item() == pytest.approx(3.0, rel=1e-4)
 
 
 def test_frozen_features_are_neither_saved_nor_trained():

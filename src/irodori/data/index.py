@@ -84,9 +84,9 @@ class Index:
         """Side of the stored squares, pixels."""
         return int(self.about["image_size"])
 
-    def select(self, split: Split, kind: Kind | None = None) -> list[Item]:
-        """Items of a split, and of a kind if one is given, in the order of the index."""
-        return [item for item in self.items if item.split == split and kind in (None, item.kind)]
+    def select(self, split: Split) -> list[Item]:
+        """Items of a split, in the order of the index."""
+        return [item for item in self.items if item.split == split]
 
 
 def split_of(identity: str, val: float = 0.05, test: float = 0.10) -> Split:

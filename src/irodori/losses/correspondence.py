@@ -13,18 +13,20 @@ def triplet(scores: Tensor, positive: Tensor, negative: Tensor, margin: float = 
     Zero when no query has a positive.
     """
     known = positive >= 0
-    towards = scores.gather(-1, positive.clamp(min=0)[..., None])[..., 0]
-    away = scores.gather(-1, negative.clamp(min=0)[..., None])[..., 0]
-    terms = torch.relu(away - towards + margin)
-    return (terms * known).sum() / known.sum().clamp(min=1)
+    return (torch.relu(_violation(scores, positive, negative, margin)) * known).sum() / known.sum().clamp(min=1)
 
 
 def active_share(scores: Tensor, positive: Tensor, negative: Tensor, margin: float = 12.0) -> Tensor:
     """Share of the triplets that still push; 0 or 1 for long means the margin does not fit the scores."""
     known = positive >= 0
+    return ((_violation(scores, positive, negative, margin) > 0) & known).sum() / known.sum().clamp(min=1)
+
+
+def _violation(scores: Tensor, positive: Tensor, negative: Tensor, margin: float) -> Tensor:
+    """``-S(q, k+) + S(q, k-) + margin`` for each query, ``(B, Q)``; meaningless where there is no positive."""
     towards = scores.gather(-1, positive.clamp(min=0)[..., None])[..., 0]
     away = scores.gather(-1, negative.clamp(min=0)[..., None])[..., 0]
-    return ((away - towards + margin > 0) & known).sum() / known.sum().clamp(min=1)
+    return away - towards + margin
 
 
 def grid_positives(correspondence: Tensor, sketch_grid: tuple[int, int], reference_grid: tuple[int, int]) -> Tensor:
@@ -52,13 +54,12 @@ def part_positives(
     parts, reference_parts: ``(B, H, W)`` part numbers, -1 where unknown.  Not in the paper: recolor pairs know parts
     rather than points.
     """
-    sketch, reference = on_grid(parts, sketch_grid), on_grid(reference_parts, reference_grid)
-    same = (sketch[:, :, None] == reference[:, None, :]) & (sketch >= 0)[:, :, None]
+    same, _ = _same_parts(parts, reference_parts, sketch_grid, reference_grid)
     chosen = (torch.rand(same.shape, device=same.device) * same).argmax(-1)
     return torch.where(same.any(-1), chosen, -1)
 
 
-def on_grid(parts: Tensor, grid: tuple[int, int]) -> Tensor:
+def _on_grid(parts: Tensor, grid: tuple[int, int]) -> Tensor:
     """Part numbers at the cell centers of a grid: ``(B, H, W)`` to ``(B, h * w)``."""
     rows = _centers(grid[0], parts.shape[-2], parts.device)
     columns = _centers(grid[1], parts.shape[-1], parts.device)
@@ -79,10 +80,10 @@ def part_negatives(
     reference_grid: tuple[int, int],
 ) -> Tensor:
     """A random reference position on *another* part; a random other one where the part is unknown or alone."""
-    sketch, reference = on_grid(parts, sketch_grid), on_grid(reference_parts, reference_grid)
-    other = (sketch[:, :, None] != reference[:, None, :]) & (sketch >= 0)[:, :, None]
+    same, is_known = _same_parts(parts, reference_parts, sketch_grid, reference_grid)
+    other = ~same & is_known
     chosen = (torch.rand(other.shape, device=other.device) * other).argmax(-1)
-    return torch.where(other.any(-1), chosen, random_negatives(positive, reference.shape[1]))
+    return torch.where(other.any(-1), chosen, random_negatives(positive, same.shape[-1]))
 
 
 def hit_rate(
@@ -96,10 +97,20 @@ def hit_rate(
 
     weights: ``(B, Q, K)``, rows sum to 1.
     """
-    sketch, reference = on_grid(parts, sketch_grid), on_grid(reference_parts, reference_grid)
-    same = (sketch[:, :, None] == reference[:, None, :]) & (sketch >= 0)[:, :, None]
+    same, _ = _same_parts(parts, reference_parts, sketch_grid, reference_grid)
     known = same.any(-1)
     return ((weights * same).sum(-1) * known).sum() / known.sum().clamp(min=1)
+
+
+def _same_parts(
+    parts: Tensor, reference_parts: Tensor, sketch_grid: tuple[int, int], reference_grid: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """Which reference positions show the part of which sketch position, ``(B, Q, K)``; and whether that part is known,
+    ``(B, Q, 1)``.
+    """
+    sketch, reference = _on_grid(parts, sketch_grid), _on_grid(reference_parts, reference_grid)
+    is_known = (sketch >= 0)[:, :, None]
+    return (sketch[:, :, None] == reference[:, None, :]) & is_known, is_known
 
 
 def _centers(cells: int, pixels: int, device: torch.device) -> Tensor:

@@ -23,13 +23,13 @@ class Features(nn.Module):
 
     name: ClassVar[str]
 
-    def prefix(self, key: str) -> bool:
+    def owns(self, key: str) -> bool:
         """True for the tensors of a file that belong to this network (a file may hold a classifier too)."""
         return True
 
     def load(self, path: Path) -> Features:
         """Fills the network from a safetensors file, strictly, and freezes it."""
-        found = {key: value.float() for key, value in read_tensors(path).items() if self.prefix(key)}
+        found = {key: value.float() for key, value in read_tensors(path).items() if self.owns(key)}
         check_keys(path, self.state_dict(), found)
         self.load_state_dict(found)
         return self.requires_grad_(False).eval()
@@ -64,7 +64,7 @@ class VGG19(Features):
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
 
-    def prefix(self, key: str) -> bool:
+    def owns(self, key: str) -> bool:
         return key in self.state_dict()
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -94,7 +94,7 @@ class MobileNetV2(Features):
             self.add_module(f"block{number:02d}", _InvertedResidual(channels, width, stride, 1 if number == 1 else 6))
             channels = width
 
-    def prefix(self, key: str) -> bool:
+    def owns(self, key: str) -> bool:
         return not key.startswith(("head.", "classifier."))
 
     def forward(self, image: Tensor) -> list[Tensor]:

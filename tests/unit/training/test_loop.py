@@ -18,8 +18,9 @@ import torch
 from irodori.checkpoint import read_header, read_tensors
 from irodori.data.index import Index, read_index
 from irodori.errors import ConfigError, WeightsError
-from irodori.systems import preset
+from irodori.systems import build_system, preset
 from irodori.systems.recipe import Recipe
+from irodori.systems.scft.system import SCFT
 from irodori.training.loop import LoopOptions, Session, clipped_step, train
 from irodori.training.run_folder import RunFolder
 
@@ -272,3 +273,33 @@ def test_starting_weights_of_another_shape_are_refused(dataset: Index, tmp_path:
     wider = replace(RECIPE, system=replace(RECIPE.system, bottleneck_channels=6))
     with pytest.raises(WeightsError, match="do not fit"):
         train(wider, dataset, RunFolder(tmp_path / "second"), QUIET, initialize=path)
+
+
+def test_the_schedule_reaches_the_optimizers(dataset: Index, tmp_path: Path):
+    """With an endless warm-up the rate stays near zero, and so nothing moves."""
+    still = replace(RECIPE.training, warmup_images=10**12, ema=0.0)
+    train(replace(RECIPE, training=still), dataset, RunFolder(tmp_path), QUIET)
+    torch.manual_seed(still.seed)
+    fresh = dict(build_system("scft", RECIPE.system).named_parameters())
+    for key, value in weights(tmp_path).items():
+        if key in fresh:
+            torch.testing.assert_close(value, fresh[key].detach(), rtol=0, atol=1e-6)
+
+
+def test_every_step_draws_other_numbers_and_every_run_the_same(
+    dataset: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    drawn: list[float] = []
+    sound = SCFT.losses
+
+    def listening(self, phase, batch):
+        if phase == "generator":
+            drawn.append(torch.rand(()).item())
+        return sound(self, phase, batch)
+
+    monkeypatch.setattr(SCFT, "losses", listening)
+    train(RECIPE, dataset, RunFolder(tmp_path / "a"), QUIET)
+    torch.rand(7)
+    train(RECIPE, dataset, RunFolder(tmp_path / "b"), QUIET)
+    assert len(set(drawn)) == 12
+    assert drawn[:12] == drawn[12:]

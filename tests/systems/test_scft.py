@@ -125,7 +125,7 @@ def test_all_five_losses_are_there_and_weighted(dataset: Index):
 
 
 def test_each_loss_has_its_value_and_weight(dataset: Index):
-    """A discriminator that says 0 everywhere costs the generator exactly 1, the truth itself costs no reconstruction."""
+    """A discriminator that says 0 everywhere costs the generator exactly 1; the truth costs no reconstruction."""
     batch = batch_for("scft", dataset)
     config = replace(preset("scft/tiny").system, weights=LossWeights(reconstruction=30, adversarial=3))
     terms = generator_terms(config, batch, batch.color, None, lambda pair: torch.zeros(len(pair), 1, 2, 2), None)

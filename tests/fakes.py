@@ -13,7 +13,7 @@ from torch import Tensor
 
 from irodori.data.sample import Sample
 from irodori.image import Pixels
-from irodori.systems.base import Attention, Noise, Output, Phase, System
+from irodori.systems.base import Attention, Guidance, Noise, Output, Phase, System
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class FakeSystem(System):
         mean = torch.stack([reference.mean(dim=(2, 3), keepdim=True) for reference in references]).mean(dim=0)
         return mean, tuple((r.shape[-2] // 8, r.shape[-1] // 8) for r in references)
 
-    def paint(self, sketch_code: Tensor, reference_code: Any, noise: Noise) -> Output:
+    def paint(self, sketch_code: Tensor, reference_code: Any, noise: Noise, guidance: Guidance) -> Output:
         self.calls["paint"] += 1
         height, width = sketch_code.shape[-2:]
         color, grids = reference_code
@@ -63,7 +63,7 @@ class FakeSystem(System):
         if not grids:
             return Output(image)
         queries, keys = height * width // 64, sum(rows * columns for rows, columns in grids)
-        return Output(image, Attention(torch.full((1, queries, keys), 1 / keys), (height // 8, width // 8), grids))
+        return Output(image, Attention.of(torch.full((1, queries, keys), 1 / keys), (height // 8, width // 8), grids))
 
 
 def box_drawing(height: int, width: int, box: tuple[int, int, int, int], thickness: int = 1) -> Pixels:

@@ -12,7 +12,7 @@ from irodori.checkpoint import save
 from irodori.data.index import Index
 from irodori.data.sample import Sample
 from irodori.systems import PRESETS, SYSTEMS, build_system, load_system, preset
-from irodori.systems.base import Inputs, Noise, System
+from irodori.systems.base import Guidance, Inputs, Noise, System
 from irodori.training.loop import header_of, make_optimizers
 
 pytestmark = pytest.mark.parametrize("name", SYSTEMS)
@@ -140,13 +140,14 @@ def test_the_halves_of_colorize_give_the_same_image(name: str):
     system, given = build_tiny(name).eval(), inputs(32, 32)
     sketch, reference = system.encode_sketch(given.sketch), system.encode_references(given.references, given.sketch)
     for _ in range(2):
-        painted = system.paint(sketch, reference, Noise((0,))).image
+        painted = system.paint(sketch, reference, Noise((0,)), Guidance()).image
         torch.testing.assert_close(painted, system.colorize(given, Noise((0,))).image, rtol=0, atol=0)
 
 
 def test_every_preset_builds(name: str):
     names = [key for key in PRESETS if key.startswith(f"{name}/")]
-    assert {f"{name}/tiny", f"{name}/small", f"{name}/paper-256"} <= set(names)
+    usual = {"irodori/base"} if name == "irodori" else {f"{name}/small", f"{name}/paper-256"}
+    assert {f"{name}/tiny", *usual} <= set(names)
     with torch.device("meta"):
         for key in names:
             assert isinstance(build_system(name, PRESETS[key].system), SYSTEMS[name])

@@ -235,6 +235,7 @@ def make_sample(
         correspondence=torch.from_numpy(points).permute(2, 0, 1)[None],
         parts=torch.from_numpy(parts.astype(np.int64))[None],
         reference_parts=torch.from_numpy(moved_parts.astype(np.int64))[None],
+        lines=torch.zeros(1, 1, height, width),
     )
 
 

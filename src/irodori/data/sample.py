@@ -21,6 +21,7 @@ class Sample:
         NaN where that is unknown or outside the reference.
     parts: ``(B, H, W)`` part number of each sketch pixel (`irodori.data.index.PART_NAMES`), -1 where unknown.
     reference_parts: the same for the reference.
+    lines: ``(B, 1, H, W)`` in 0…1, how much of a pixel is drawn line in the art; 0 where that is unknown.
     """
 
     sketch: Tensor
@@ -30,6 +31,7 @@ class Sample:
     correspondence: Tensor
     parts: Tensor
     reference_parts: Tensor
+    lines: Tensor
 
     def to(self, device: torch.device) -> Sample:
         return Sample(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})

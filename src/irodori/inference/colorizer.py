@@ -23,7 +23,7 @@ from irodori.inference.finish import LINE_MODES, LineMode
 from irodori.inference.prepare import Polarity, PreparedSketch, prepare_sketch
 from irodori.inference.result import Result
 from irodori.systems import load_system
-from irodori.systems.base import Attention, Noise, Output, System
+from irodori.systems.base import Attention, Guidance, Noise, Output, System
 from irodori.weights import WEIGHTS_FILE, file_hash, resolve
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -130,7 +130,7 @@ class Colorizer:
             raise InputError("there is no sketch yet: call set_sketch before run")
         geometry = self._geometry(self._sketch.lines)
         self._encode(geometry)
-        output: Output = self.system.paint(self._sketch_code, self._reference_code, Noise((seed,)))
+        output: Output = self.system.paint(self._sketch_code, self._reference_code, Noise((seed,)), Guidance())
         return Result(
             network_image=to_pixels(geometry.crop(output.image)),
             drawing=self._sketch.lines,
@@ -158,9 +158,8 @@ class Colorizer:
     def _correspondence(self, attention: Attention | None, geometry: Geometry) -> Correspondence | None:
         if attention is None or not self._references or self._sketch is None:
             return None
-        on_cpu = Attention(attention.weights.detach().cpu(), attention.sketch_grid, attention.reference_grids)
         geometries = tuple(self._geometry(pixels) for pixels in self._references)
-        return Correspondence(on_cpu, geometry, geometries, self._sketch.lines, self._references)
+        return Correspondence(attention, geometry, geometries, self._sketch.lines, self._references)
 
     def _provenance(self, seed: int, lines: LineMode) -> dict[str, str]:
         return {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -28,7 +29,7 @@ MARKS = ((230, 57, 70), (29, 120, 220), (20, 150, 80), (240, 140, 20), (140, 70,
 class Correspondence:
     """A learned attention map, put into words of the files.
 
-    attention: of one image (batch axis of length 1), on the CPU.
+    attention: of one image (batch axis of length 1).
     geometry, reference_geometries: how sketch and references were fitted to the network.
     lines: the sketch ``(H, W)``.  references: their pixels, each ``(H, W, 3)``.
     """
@@ -80,7 +81,7 @@ class Correspondence:
         height, width = self.geometry.size
         if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
             raise InputError(f"the point {x:g},{y:g} lies outside the sketch of {width}x{height} pixels")
-        weights = self.attention.weights[0, self._query(x, y)].float().numpy()
+        weights = self.attention.rows(torch.tensor([self._query(x, y)]))[0, 0].float().cpu().numpy()
         sizes = [rows * columns for rows, columns in self.attention.reference_grids]
         parts = np.split(weights, np.cumsum(sizes)[:-1])
         pairs = zip(parts, self.attention.reference_grids, self.reference_geometries, strict=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from irodori.data.sample import Sample
+from irodori.errors import InputError
 from irodori.image import pad_reference, pad_sketch
 from irodori.nn.features import Features
 
@@ -21,10 +22,33 @@ class Inputs:
 
     sketch: ``(B, 1, H, W)``, lines -1, paper +1.
     references: any number of ``(B, 3, h, w)`` color images in [-1, 1]; empty means "no reference".
+    guidance: what the artist asks for beside the pictures.
     """
 
     sketch: Tensor
     references: tuple[Tensor, ...] = ()
+    guidance: Guidance = field(default_factory=lambda: Guidance())
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """What the artist asks for beside the pictures; a system takes the kinds in its `System.takes`.
+
+    hints: ``(B, N, 5)``, each ``x, y`` in pixels of the network's sketch and the ``r, g, b`` wanted there, in [-1, 1].
+    palette: ``(B, M, 3)`` colors in [-1, 1] to choose from, without a place.
+    uses: for each reference the part names that it is for, such as ``("hair",)``; an empty one: for all parts that no
+        other reference names.
+    """
+
+    hints: Tensor | None = None
+    palette: Tensor | None = None
+    uses: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of guidance given."""
+        given = {"hints": self.hints is not None, "palette": self.palette is not None, "uses": any(self.uses)}
+        return frozenset(kind for kind, is_given in given.items() if is_given)
 
 
 @dataclass(frozen=True)
@@ -43,22 +67,40 @@ class Noise:
 class Attention:
     """A learned attention map: how much each sketch position took from each reference position.
 
-    weights: ``(B, Q, K)``, rows sum to 1; Q = positions of `sketch_grid` (row-major), K = positions of all
-    `reference_grids`, one after the other.
+    rows: the rows of the given query positions, ``(n,)`` to ``(B, n, K)``, each of sum 1; computed when asked for,
+        because the whole map of a large picture is larger than all else.  Queries are positions of `sketch_grid`
+        (row-major), keys those of all `reference_grids`, one after the other.
     """
 
-    weights: Tensor
+    rows: Callable[[Tensor], Tensor]
     sketch_grid: tuple[int, int]
     reference_grids: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(
+        cls, weights: Tensor, sketch_grid: tuple[int, int], reference_grids: tuple[tuple[int, int], ...]
+    ) -> Attention:
+        """An attention whose whole map ``(B, Q, K)`` is there already."""
+        return cls(lambda queries: weights[:, queries], sketch_grid, reference_grids)
+
+    @property
+    def weights(self) -> Tensor:
+        """The whole map, ``(B, Q, K)``."""
+        return self.rows(torch.arange(self.sketch_grid[0] * self.sketch_grid[1]))
 
 
 @dataclass(frozen=True)
 class Output:
-    """A coloring at network size: ``image (B, 3, H, W)`` in [-1, 1], and what the system can tell about it."""
+    """A coloring at network size: ``image (B, 3, H, W)`` in [-1, 1], and what the system can tell about it.
+
+    warped_reference: ``(B, 3, H, W)``, the references' colors brought to their places, before any refinement.
+    confidence: ``(B, 1, H, W)`` in 0…1, how much of a pixel's color comes from a reference or from guidance.
+    """
 
     image: Tensor
     attention: Attention | None = None
     warped_reference: Tensor | None = None
+    confidence: Tensor | None = None
     log_prob: Tensor | None = None
 
 
@@ -81,7 +123,7 @@ class System(nn.Module, ABC):
 
     MUST: build from its config alone; be deterministic given `noise`; keep frozen parts out of every phase; accept
     any input size from 17x31 up; work without a reference.
-    CAN: return attention, warped reference, log-probability.
+    CAN: return attention, warped reference, confidence, log-probability; take guidance.
 
     `colorize` is `paint(encode_sketch(...), encode_references(...))`; the halves are separate so that an interactive
     user pays for an encoding once.  The three get sizes that are multiples of `size_multiple`.
@@ -90,6 +132,7 @@ class System(nn.Module, ABC):
     name: ClassVar[str]
     config_type: ClassVar[type]
     size_multiple: ClassVar[int]
+    takes: ClassVar[frozenset[str]] = frozenset()  # kinds of `Guidance` that it understands
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -130,22 +173,35 @@ class System(nn.Module, ABC):
         """All that `paint` needs of the references; `like`: the sketch, for batch and device if there are none."""
 
     @abstractmethod
-    def paint(self, sketch_code: Any, reference_code: Any, noise: Noise) -> Output:
-        """The coloring from the two encodings."""
+    def paint(self, sketch_code: Any, reference_code: Any, noise: Noise, guidance: Guidance) -> Output:
+        """The coloring from the two encodings; kinds of guidance that are not in `takes` are never given."""
 
     def colorize(self, inputs: Inputs, noise: Noise | None = None) -> Output:
-        """Colors sketches of any size from 17x31 up; the output has the sketch's size."""
+        """Colors sketches of any size from 17x31 up; the output has the sketch's size.
+
+        Raises InputError for guidance that the system does not take.
+        """
+        self.check_guidance(inputs.guidance)
         noise = noise or Noise(tuple(range(len(inputs.sketch))))
         height, width = inputs.sketch.shape[-2:]
         sketch = pad_sketch(inputs.sketch, self.size_multiple)
         references = [pad_reference(reference, self.size_multiple) for reference in inputs.references]
-        output = self.paint(self.encode_sketch(sketch), self.encode_references(references, like=sketch), noise)
-        return Output(
-            image=output.image[..., :height, :width],
-            attention=output.attention,
-            warped_reference=output.warped_reference,
-            log_prob=output.log_prob,
-        )
+        codes = self.encode_sketch(sketch), self.encode_references(references, like=sketch)
+        output = self.paint(*codes, noise, inputs.guidance)
+        maps = {
+            name: value[..., :height, :width]
+            for name in ("image", "warped_reference", "confidence")
+            if (value := getattr(output, name)) is not None
+        }
+        return replace(output, **maps)
+
+    def check_guidance(self, guidance: Guidance) -> None:
+        """InputError for guidance of a kind that the system does not take."""
+        foreign = sorted(guidance.kinds - self.takes)
+        if foreign:
+            raise InputError(
+                f"the system {self.name} takes no {foreign[0]}: leave them out, or use the model irodori-base"
+            )
 
     def forward(self, phase: str, batch: Sample) -> dict[str, Tensor]:
         """The losses; the training loop calls the module so that distributed wrappers see the call."""

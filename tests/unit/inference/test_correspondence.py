@@ -20,7 +20,7 @@ def correspondence():
     weights = torch.full((1, 8, 8 + 16), 0.001)
     weights[0, 0, 1 * 4 + 2] = 0.9  # sketch cell (0, 0) → first reference, row 1, column 2
     weights[0, 7, 8 + 3 * 4 + 0] = 0.8  # sketch cell (3, 1) → second reference, row 3, column 0
-    attention = Attention(weights, (4, 2), ((2, 4), (4, 4)))
+    attention = Attention.of(weights, (4, 2), ((2, 4), (4, 4)))
     references = (np.zeros((40, 80, 3), np.uint8), np.zeros((96, 80, 3), np.uint8))
     lines = box_drawing(128, 64, (10, 10, 100, 50))
     return Correspondence(attention, SKETCH, (FIRST, SECOND), lines, references)
@@ -48,7 +48,7 @@ def test_heatmap(correspondence):
 def test_attention_to_padding_is_not_shown():
     weights = torch.tensor([[[0.1, 0.9]]])
     narrow = Geometry((64, 16), 64, 32)  # 64x16 padded to 64x32; a grid of one row and two columns
-    attention = Attention(weights, (1, 1), ((1, 2),))
+    attention = Attention.of(weights, (1, 1), ((1, 2),))
     lines, reference = np.full((64, 64), 255, np.uint8), np.zeros((64, 16, 3), np.uint8)
     found = Correspondence(attention, Geometry((64, 64), 64, 32), (narrow,), lines, (reference,)).where(3, 3)
     assert found == pytest.approx((0, 7.5, 31.5, 0.1))

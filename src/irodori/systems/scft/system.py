@@ -13,7 +13,7 @@ from irodori.errors import ConfigError
 from irodori.nn.blocks import initialize
 from irodori.nn.features import Features
 from irodori.nn.patchgan import PatchDiscriminator
-from irodori.systems.base import Attention, Noise, Output, Phase, System
+from irodori.systems.base import Attention, Guidance, Noise, Output, Phase, System
 from irodori.systems.scft.config import SCFTConfig
 from irodori.systems.scft.losses import Terms, discriminator_terms, generator_terms
 from irodori.systems.scft.networks import Generator, Pyramid
@@ -79,12 +79,16 @@ class SCFT(System):
         return self.generator.encode_references(images), grids
 
     def paint(
-        self, sketch_code: Pyramid, reference_code: tuple[Tensor, tuple[tuple[int, int], ...]], noise: Noise
+        self,
+        sketch_code: Pyramid,
+        reference_code: tuple[Tensor, tuple[tuple[int, int], ...]],
+        noise: Noise,
+        guidance: Guidance,
     ) -> Output:
-        """SCFT draws no random numbers: `noise` is ignored."""
+        """SCFT draws no random numbers and takes no guidance: both are ignored."""
         positions, grids = reference_code
         image, attended = self.generator.decode(sketch_code, positions)
         if attended is None:
             return Output(image)
         grid = sketch_code.activations[-1].shape[-2:]
-        return Output(image, Attention(attended.weights, (grid[0], grid[1]), grids))
+        return Output(image, Attention.of(attended.weights, (grid[0], grid[1]), grids))

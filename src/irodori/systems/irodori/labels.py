@@ -1,0 +1,37 @@
+"""Part labels on pixels and cells: what the attention is told, and how much each pixel counts."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from irodori.data.index import PART_NAMES
+from irodori.data.parts import MAX_PARTS
+
+HINTED = len(PART_NAMES) + MAX_PARTS
+"""Label of a part whose color a hint has changed: only the hint has it."""
+NUM_LABELS = HINTED + 1
+
+
+def cell_shares(parts: Tensor, cell: int) -> Tensor:
+    """The share of each label in each cell: ``(B, H, W)``, -1 = unknown, to ``(B, NUM_LABELS, H/cell, W/cell)``."""
+    batch, height, width = parts.shape
+    cells = parts.view(batch, height // cell, cell, width // cell, cell).transpose(2, 3).flatten(3)
+    one_hot = F.one_hot(cells + 1, NUM_LABELS + 1)[..., 1:]
+    return one_hot.sum(3).permute(0, 3, 1, 2).to(torch.float32) / cell**2
+
+
+def balance(parts: Tensor, strength: float = 0.5, largest: float = 4.0) -> Tensor:
+    """A weight for each pixel ``(B, 1, H, W)``: more in small parts, ``(mean area / area) ** strength``, else 1.
+
+    Eyes are a hundredth of a face's pixels and half of its expression.
+    """
+    flat = parts.flatten(1) + 1
+    areas = torch.zeros(len(parts), NUM_LABELS + 1, device=parts.device)
+    areas = areas.scatter_add_(1, flat, torch.ones_like(flat, dtype=areas.dtype))
+    known = areas[:, 1:]
+    mean = known.sum(1, keepdim=True) / (known > 0).sum(1, keepdim=True).clamp(min=1)
+    weights = (mean / areas.clamp(min=1)).pow(strength).clamp(1 / largest, largest)
+    weights[:, 0] = 1.0
+    return weights.gather(1, flat).view(parts.shape)[:, None]

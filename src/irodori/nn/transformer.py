@@ -70,8 +70,8 @@ def rotate(heads: Tensor, grid: Grid) -> Tensor:
     One half of the channels turns with the row, the other with the column; dot products depend on differences only.
     """
     cosine, sine = _angles(grid, heads.shape[-1], heads.device, heads.dtype)
-    even, odd = heads[..., 0::2], heads[..., 1::2]
-    return torch.stack([even * cosine - odd * sine, even * sine + odd * cosine], dim=-1).flatten(-2)
+    first, second = heads.chunk(2, dim=-1)
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
 
 
 def _angles(grid: Grid, channels: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

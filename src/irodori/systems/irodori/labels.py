@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from irodori.data.index import PART_NAMES
@@ -17,9 +16,11 @@ NUM_LABELS = HINTED + 1
 def cell_shares(parts: Tensor, cell: int) -> Tensor:
     """The share of each label in each cell: ``(B, H, W)``, -1 = unknown, to ``(B, NUM_LABELS, H/cell, W/cell)``."""
     batch, height, width = parts.shape
-    cells = parts.view(batch, height // cell, cell, width // cell, cell).transpose(2, 3).flatten(3)
-    one_hot = F.one_hot(cells + 1, NUM_LABELS + 1)[..., 1:]
-    return one_hot.sum(3).permute(0, 3, 1, 2).to(torch.float32) / cell**2
+    grid = (height // cell, width // cell)
+    pixels = (parts + 1).view(batch, grid[0], cell, grid[1], cell).permute(0, 2, 4, 1, 3).flatten(3).flatten(1, 2)
+    counts = torch.zeros(batch, NUM_LABELS + 1, grid[0] * grid[1], device=parts.device)
+    counts.scatter_add_(1, pixels, torch.ones_like(pixels, dtype=counts.dtype))
+    return counts[:, 1:].unflatten(-1, grid) / cell**2
 
 
 def balance(parts: Tensor, strength: float = 0.5, largest: float = 4.0) -> Tensor:

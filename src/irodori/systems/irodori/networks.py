@@ -255,14 +255,15 @@ class Refinement(nn.Module):
 def convex_upsample(candidates: Tensor, scores: Tensor, cell: int = CELL) -> Tensor:
     """Enlarges ``(B, heads, C, h, w)`` to ``(B, C, h * cell, w * cell)``.
 
-    scores: ``(B, cell * cell * 9 * heads, h, w)``; their softmax over the 9 cells around and all heads are the weights.
+    scores: ``(B, cell * cell * heads * 9, h, w)``; their softmax over all heads and the 9 cells around is the weight.
     """
     batch, heads, channels, height, width = candidates.shape
-    weights = scores.unflatten(1, (cell * cell, heads * 9)).softmax(2)
+    weights = scores.permute(0, 2, 3, 1).unflatten(-1, (cell * cell, heads * 9)).softmax(-1)
     padded = F.pad(candidates.flatten(1, 2), (1, 1, 1, 1), mode="replicate")
-    around = F.unfold(padded, 3).view(batch, heads, channels, 9, height, width).transpose(2, 3).flatten(1, 2)
-    mixed = torch.einsum("bpkhw,bkchw->bcphw", weights, around)
-    return F.pixel_shuffle(mixed.flatten(1, 2), cell)
+    around = F.unfold(padded, 3).view(batch, heads, channels, 9, height, width)
+    around = around.permute(0, 4, 5, 1, 3, 2).reshape(batch, height, width, heads * 9, channels)
+    mixed = (weights @ around).permute(0, 4, 3, 1, 2)
+    return F.pixel_shuffle(mixed.reshape(batch, channels * cell * cell, height, width), cell)
 
 
 class Painter(nn.Module):

@@ -42,7 +42,7 @@ class Variation(Batched):
 
     def vary(self, sketch: Tensor) -> Tensor:
         """Changes sketches ``(B, 1, H, H)`` in levels, lines 0 and paper 255."""
-        size = sketch.shape[-1]
+        size, sketch = sketch.shape[-1], sketch.clone()
         for step in ("thicker", "thinner", "gaps", "soft", "faint", "paper", "noise"):
             rows = rows_where([step in steps for steps in self.steps], sketch.device)
             if not len(rows):
@@ -60,7 +60,7 @@ class Variation(Batched):
                 changed = changed * _spread(self.paper[rows], size)
             else:
                 changed = changed + self.noise[rows].view(-1, 1, 1, 1) * _noise(self.noise_place[rows], size)
-            sketch = sketch.index_copy(0, rows, changed)
+            sketch[rows] = changed
         return sketch.clamp(0, 255)
 
 

@@ -29,11 +29,11 @@ def draw_lines(
     color: ``(B, 3, H, W)``.  labels: of `drawing`.  own_sketch: ``(B, 1, H, W)`` the artist's lines of a picture, kind
     "own".  thickness: ``(B,)`` of region borders, 1 or 2 pixels.
     """
-    sketch = own_sketch.float()
+    sketch = own_sketch.to(torch.float32, copy=True)
     for kind in sorted(set(kinds) - {"own"}):
         rows = rows_where([each == kind for each in kinds], color.device)
         drawn = ink(drawing, labels, thickness)[rows] if kind == "ink" else _EXTRACTORS[kind](color[rows])
-        sketch = sketch.index_copy(0, rows, drawn)
+        sketch[rows] = drawn
     return sketch
 
 

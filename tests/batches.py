@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from irodori.data.compose import compose
 from irodori.data.dataset import DataOptions, PairDataset
+from irodori.data.draft import Draft
 from irodori.data.index import Index
 from irodori.data.sample import Sample
 from irodori.systems import preset
@@ -13,7 +15,7 @@ from irodori.systems import preset
 def batch_for(name: str, dataset: Index, count: int = 4) -> Sample:
     size = preset(f"{name}/tiny").system.image_size
     pairs = PairDataset(dataset, "train", DataOptions(recolor_share=0.5, no_reference=0.0), size, seed=1, length=64)
-    return Sample.collate([pairs[i] for i in range(count)])
+    return compose(Draft.collate([pairs[i] for i in range(count)]))
 
 
 def plain_sample(count: int = 4, size: int = 32) -> Sample:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from irodori.data.compose import compose
 from irodori.data.dataset import DataOptions, PairDataset
 from irodori.data.index import PART_NAMES, Index, Split
 from irodori.data.palette import own_palette, random_palette
@@ -59,7 +60,8 @@ def _pair(pairs: PairDataset, number: int, options: RecolorOptions, style: str, 
         raise DataError(f"{pairs.root}: needs several figures of several styles in the split '{options.split}'")
     other = others[generator.integers(len(others))]
     palette = (own_palette if generator.random() < 0.5 else lambda parts: random_palette(parts, generator))(other.parts)
-    return pairs.recolor_sample(item, other, palette, random_warp(options.image_size, warp, generator), generator)
+    moved = random_warp(options.image_size, warp, generator)
+    return compose(pairs.recolor_draft(pairs.drawings[item], pairs.drawings[other], palette, moved, generator))
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Training pairs: sketch, reference, truth, made on the fly from prepared drawings.
+"""Training pairs: sketch, reference, truth, drawn at random from prepared drawings; `compose` makes the pictures.
 
 `self`: the paper's augmented-self reference; a color-shifted picture is the truth, its warped copy the reference.
 `recolor`: the reference is another figure B, the truth is A in B's colors, part by part; parts that B lacks are
@@ -8,24 +8,29 @@ masked out.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import Dataset
 
-from irodori.data.index import PART_NAMES, Index, Item, Split
-from irodori.data.palette import Color, own_palette, random_palette, recolor
-from irodori.data.parts import Planes, unpack
-from irodori.data.sample import Sample
-from irodori.data.sketch import EXTRACTORS, ink_lines, region_borders, vary_lines
-from irodori.data.warp import Warp, WarpOptions, random_warp
+from irodori.data.draft import Draft
+from irodori.data.drawing import Drawing, DrawingCache
+from irodori.data.index import PART_NAMES, Index, Item, Part, Split
+from irodori.data.layers import Layers
+from irodori.data.light import no_light, random_light
+from irodori.data.line_variation import no_variation, random_variation
+from irodori.data.lines import KINDS
+from irodori.data.palette import PALETTES, Color, own_palette, palette_of
+from irodori.data.scene import side_by_side
+from irodori.data.warp import Warp, WarpOptions, no_warp, random_warp
 from irodori.errors import ConfigError, DataError
-from irodori.image import Pixels, resize, to_tensor
-from irodori.image_io import read_stored
+
+_SHARES = (
+    "recolor_share", "same_style_share", "random_palette_share", "no_reference", "light_share", "scene_share",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,29 +39,38 @@ class DataOptions:
 
     recolor_share: float = 0.0  # share of `recolor` pairs; the rest are `self` pairs (paper: 0)
     same_style_share: float = 0.5  # of the recolor pairs, share whose reference has the sketch's own style
+    scene_share: float = 0.0  # of the recolor pairs, share whose reference shows two figures; half of the sketches too
     random_palette_share: float = 0.5  # share of pairs with random instead of the artist's colors
+    palettes: tuple[str, ...] = ("random",) * 4 + ("near", "gray", "pastel", "dark")  # kinds of random palette
     appearance: float = 50.0  # largest offset per RGB channel, levels of 255 (A.3: 50)
     no_reference: float = 0.1  # share of zero-filled references (A.5: one in ten)
+    light_share: float = 0.0  # share of references with soft or cel shading; the truth stays flat
     sketches: tuple[str, ...] = ("ink", "xdog")  # kinds of line, one drawn at random for each pair
-    vary_lines: bool = True  # thicker, softer, broken, noisy lines
+    vary_lines: bool = True  # thicker, softer, broken, noisy, fainter lines
+    sketch_warp: WarpOptions | None = None  # moves sketch and truth
     self_warp: WarpOptions = field(default_factory=WarpOptions)  # the paper's s(.)
     recolor_warp: WarpOptions = field(default_factory=lambda: WarpOptions(tps=0.03))
 
     def __post_init__(self) -> None:
-        for name in ("recolor_share", "same_style_share", "random_palette_share", "no_reference"):
+        for name in _SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"data.{name} is a share and must lie in 0…1, got {getattr(self, name)}")
-        unknown = set(self.sketches) - {"ink", *EXTRACTORS}
-        if unknown or not self.sketches:
-            raise ConfigError(f"data.sketches: choose from ink, {', '.join(EXTRACTORS)}; got {sorted(unknown)}")
+        for name, known in (("sketches", KINDS), ("palettes", PALETTES)):
+            unknown = set(getattr(self, name)) - set(known)
+            if unknown or not getattr(self, name):
+                raise ConfigError(f"data.{name}: choose from {', '.join(known)}; got {sorted(unknown)}")
 
 
-class PairDataset(Dataset[Sample]):
-    """An endless, reproducible stream of training pairs: pair `i` depends on the seed and on `i` alone."""
+class PairDataset(Dataset[Draft]):
+    """An endless, reproducible stream of drafts of training pairs: pair `i` depends on the seed and on `i` alone.
+
+    cache_bytes: memory for decoded drawings, in each process that makes pairs.
+    """
 
     def __init__(
-        self, index: Index, split: Split, options: DataOptions, image_size: int, seed: int, length: int
-    ) -> None:
+        self, index: Index, split: Split, options: DataOptions, image_size: int, seed: int, length: int,
+        cache_bytes: int = 4 << 30,
+    ) -> None:  # fmt: skip
         self.root, self.options, self.image_size = index.root, options, image_size
         self.seed, self.length = seed, length
         self.items = index.select(split)
@@ -65,12 +79,13 @@ class PairDataset(Dataset[Sample]):
             raise DataError(f"{index.root}: no drawings in the split '{split}'; prepare more pictures")
         if options.recolor_share > 0 and not self.styles:
             raise DataError(f"{index.root}: recolor pairs need vector art with named parts; set data.recolor_share=0")
+        self.drawings = DrawingCache(index.root, image_size, cache_bytes)
         self._figures = [item for items in self.styles.values() for item in items]
 
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, index: int) -> Draft:
         generator = np.random.default_rng((self.seed, index))
         if generator.random() < self.options.no_reference:
             return self._lone_sketch(generator)
@@ -78,165 +93,122 @@ class PairDataset(Dataset[Sample]):
             return self._recolor_pair(generator)
         return self._self_pair(generator)
 
-    def _lone_sketch(self, generator: np.random.Generator) -> Sample:
+    def _lone_sketch(self, generator: np.random.Generator) -> Draft:
         """No reference (A.5): the truth has the artist's own colors, since nothing tells of any others."""
-        item = self.items[generator.integers(len(self.items))]
-        drawing = load(self.root, item, self.image_size)
-        color = drawing.color(own_palette(item.parts))
-        sketch, nothing = self._sketch(drawing, color, generator), np.full(color.shape[:2], -1, np.int16)
-        still = random_warp(self.image_size, WarpOptions(tps=0.0), generator)
-        sample = make_sample(sketch, color, color, parts=drawing.part_numbers, reference_parts=nothing, warp=still)
-        return replace(sample, reference=torch.zeros_like(sample.reference))
+        drawing = self.drawings[self.items[generator.integers(len(self.items))]]
+        layers = layers_of(drawing, own_palette(drawing.parts), shared_numbers(drawing.parts))
+        return self._plain(drawing, layers, generator)
 
-    # ------------------------------------------------------------------------------------------------ self pairs
-
-    def _self_pair(self, generator: np.random.Generator) -> Sample:
-        item = self.items[generator.integers(len(self.items))]
-        drawing = load(self.root, item, self.image_size)
-        color = drawing.color(self._palette(item, generator))
-        sketch = self._sketch(drawing, color, generator)
+    def _self_pair(self, generator: np.random.Generator) -> Draft:
+        drawing = self.drawings[self.items[generator.integers(len(self.items))]]
+        layers = layers_of(drawing, self._palette(drawing.parts, generator), all_numbers(drawing.parts))
+        draft = self._plain(drawing, layers, generator)
         offset = generator.uniform(-1, 1, 3) * self.options.appearance
-        color = np.clip(np.rint(color + offset), 0, 255).astype(np.uint8)
-        warp = random_warp(self.image_size, self.options.self_warp, generator)
-        return make_sample(
-            sketch, color, warp.apply(color), parts=drawing.part_numbers,
-            reference_parts=drawing.part_numbers, warp=warp, correspondence=warp.correspondence(),
-        )  # fmt: skip
+        return replace(
+            self._lit(draft, generator),
+            kinds=("self",),
+            offset=torch.from_numpy(offset.astype(np.float32))[None],
+            warp=random_warp(self.image_size, self.options.self_warp, generator),
+        )
 
     # --------------------------------------------------------------------------------------------- recolor pairs
 
-    def _recolor_pair(self, generator: np.random.Generator) -> Sample:
+    def _recolor_pair(self, generator: np.random.Generator) -> Draft:
         item = self._figures[generator.integers(len(self._figures))]
+        other = self._partner(item, generator)
+        warp = random_warp(self.image_size, self.options.recolor_warp, generator)
+        drawing, source = self.drawings[item], self.drawings[other]
+        if generator.random() < self.options.scene_share:
+            source = side_by_side(source, self.drawings[self._partner(other, generator)], generator)
+            if generator.random() < 0.5:
+                drawing = side_by_side(drawing, self.drawings[self._partner(item, generator)], generator)
+        draft = self.recolor_draft(drawing, source, self._palette(source.parts, generator), warp, generator)
+        return self._lit(draft, generator)
+
+    def _partner(self, item: Item, generator: np.random.Generator) -> Item:
+        """A figure of the same or of another style."""
         same = generator.random() < self.options.same_style_share or len(self.styles) == 1
         styles = [item.source] if same else [style for style in self.styles if style != item.source]
         candidates = self.styles[styles[generator.integers(len(styles))]]
-        other = candidates[generator.integers(len(candidates))]
-        warp = random_warp(self.image_size, self.options.recolor_warp, generator)
-        return self.recolor_sample(item, other, self._palette(other, generator), warp, generator)
+        return candidates[generator.integers(len(candidates))]
 
-    def recolor_sample(
-        self, item: Item, other: Item, palette: list[Color], warp: Warp, generator: np.random.Generator
-    ) -> Sample:
-        """Sketch of `item`, reference `other` in `palette`, and the exact truth; the generator draws the lines only."""
-        drawing, source = load(self.root, item, self.image_size), load(self.root, other, self.image_size)
-        colors, known = recolor(item.parts, other, palette, source.visible_parts(warp))
-        color = drawing.color(colors)
-        sketch = self._sketch(drawing, color, generator)
-        return make_sample(
-            sketch, color, warp.apply(source.color(palette)), parts=drawing.part_numbers,
-            reference_parts=source.part_numbers, warp=warp, unknown=drawing.share_of(known, False),
-        )  # fmt: skip
+    def recolor_draft(
+        self, drawing: Drawing, source: Drawing, palette: Sequence[Color], warp: Warp, generator: np.random.Generator
+    ) -> Draft:
+        """Sketch of `drawing`, reference `source` in `palette`; the generator draws the lines, then `sketch_warp`."""
+        known = {name: number for number, name in enumerate(sorted({p.name for p in source.parts if p.name}), 1)}
+        shown = layers_of(drawing, own_palette(drawing.parts), shared_numbers(drawing.parts), known)
+        draft = self._plain(drawing, shown, generator)
+        layers = layers_of(source, palette, shared_numbers(source.parts), known)
+        return replace(draft, kinds=("recolor",), source=layers, warp=warp)
 
     # ----------------------------------------------------------------------------------------------------- shared
 
-    def _palette(self, item: Item, generator: np.random.Generator) -> list[Color]:
-        if generator.random() < self.options.random_palette_share:
-            return random_palette(item.parts, generator)
-        return own_palette(item.parts)
+    def _plain(self, drawing: Drawing, layers: Layers, generator: np.random.Generator) -> Draft:
+        """A sketch without a reference; draws the lines and where they are."""
+        kind = self.options.sketches[generator.integers(len(self.options.sketches))]
+        if kind == "ink" and not drawing.parts:
+            kind = "xdog" if drawing.own_sketch is None else "own"
+        thickness = torch.from_numpy(generator.integers(1, 3, 1))
+        variation = random_variation(self.image_size, generator) if self.options.vary_lines else no_variation()
+        moves = self.options.sketch_warp
+        paper = torch.full((1, self.image_size, self.image_size), 255, dtype=torch.uint8)
+        return Draft(
+            kinds=("lone",),
+            drawing=layers,
+            source=_nothing(layers),
+            own_sketch=(paper if drawing.own_sketch is None else drawing.own_sketch)[None],
+            line_kinds=(kind,),
+            thickness=thickness,
+            variation=variation,
+            moves_drawing=(moves is not None,),
+            drawing_warp=random_warp(self.image_size, moves, generator) if moves else no_warp(),
+            warp=no_warp(),
+            offset=torch.zeros(1, 3),
+            light=no_light(),
+        )
 
-    def _sketch(self, drawing: Drawing, color: Pixels, generator: np.random.Generator) -> Pixels:
-        style = self.options.sketches[generator.integers(len(self.options.sketches))]
-        sketch = drawing.ink(generator) if style == "ink" else EXTRACTORS[style](color)
-        return vary_lines(sketch, generator) if self.options.vary_lines else sketch
+    def _palette(self, parts: Sequence[Part], generator: np.random.Generator) -> list[Color]:
+        if generator.random() >= self.options.random_palette_share:
+            return own_palette(parts)
+        return palette_of(self.options.palettes[generator.integers(len(self.options.palettes))], parts, generator)
 
-
-@dataclass(frozen=True)
-class Drawing:
-    """A prepared drawing in memory: planes or a picture."""
-
-    item: Item
-    planes: Planes | None
-    picture: Pixels | None
-    own_sketch: Pixels | None
-
-    def color(self, palette: list[Color]) -> Pixels:
-        """The drawing in a palette; a picture is what it is."""
-        return self.picture if self.planes is None else self.planes.compose(palette)  # type: ignore[return-value]
-
-    def ink(self, generator: np.random.Generator) -> Pixels:
-        """The artist's lines: of a pair, or the ink of vector art with the borders of its regions."""
-        if self.planes is None:
-            return self.own_sketch if self.own_sketch is not None else EXTRACTORS["xdog"](self.color([]))
-        is_line = [part.line for part in self.item.parts]
-        return np.minimum(ink_lines(self.planes, is_line), region_borders(self._areas(), int(generator.integers(1, 3))))
-
-    def _areas(self) -> NDArray[np.int16]:
-        """Part labels with lines merged into what they lie on, so that ink is not outlined twice."""
-        assert self.planes is not None
-        areas = np.array([not part.line for part in self.item.parts])
-        if not areas.any():
-            return np.zeros(self.planes.base.shape[:2], np.int16)
-        labels = self.planes.labels()
-        on_line = (labels >= 0) & ~areas[labels]
-        return np.where(on_line, -1, labels).astype(np.int16)
-
-    @property
-    def part_numbers(self) -> NDArray[np.int16]:
-        """``(H, W)`` positions in `PART_NAMES`, -1 where the part has no shared name."""
-        if self.planes is None:
-            return np.full(self.picture.shape[:2], -1, np.int16)  # type: ignore[union-attr]
-        table = [PART_NAMES.index(part.name) if part.name in PART_NAMES else -1 for part in self.item.parts]
-        return np.array([*table, -1], np.int16)[self.planes.labels()]
-
-    def visible_parts(self, warp: Warp, least_pixels: float = 4.0) -> list[bool]:
-        """For each part, whether the warped drawing still shows some pixels of it, of 128 x 128."""
-        assert self.planes is not None
-        least = least_pixels * (self.planes.base.shape[0] / 128) ** 2
-        shown = [warp.apply((plane * 255).astype(np.uint8)) for plane in self.planes.coverage]
-        return [float(plane.sum()) / 255 >= least for plane in shown]
-
-    def share_of(self, flags: list[bool], value: bool) -> NDArray[np.float32]:
-        """``(H, W)`` in 0…1: how much of a pixel belongs to parts whose flag is `value`."""
-        assert self.planes is not None
-        chosen = [flag == value for flag in flags]
-        return self.planes.coverage[chosen].sum(0)
+    def _lit(self, draft: Draft, generator: np.random.Generator) -> Draft:
+        if generator.random() >= self.options.light_share:
+            return draft
+        return replace(draft, light=random_light(self.image_size, generator))
 
 
-def load(root: Path, item: Item, image_size: int) -> Drawing:
-    """Reads a prepared drawing at ``image_size x image_size``; DataError when its file is damaged."""
-    stored = read_stored(root / item.file, gray=item.kind == "parts")
-    if item.kind == "parts":
-        return Drawing(item, _resized(unpack(stored), image_size), None, None)
-    size = (image_size, image_size)
-    sketch = resize(read_stored(root / item.sketch, gray=True), size) if item.sketch else None
-    return Drawing(item, None, resize(stored, size), sketch)
-
-
-def _resized(planes: Planes, size: int) -> Planes:
-    """Scaling is linear too, so scaled planes still compose exactly."""
-    if planes.base.shape[0] == size:
-        return planes
-    mode = cv2.INTER_AREA if planes.base.shape[0] > size else cv2.INTER_LINEAR
-    coverage = [cv2.resize(plane, (size, size), interpolation=mode) for plane in planes.coverage]
-    return Planes(cv2.resize(planes.base, (size, size), interpolation=mode), np.stack(coverage))
-
-
-def make_sample(
-    sketch: Pixels,
-    color: Pixels,
-    reference: Pixels,
-    *,
-    parts: NDArray[np.int16],
-    reference_parts: NDArray[np.int16],
-    warp: Warp,
-    correspondence: NDArray[np.float32] | None = None,
-    unknown: NDArray[np.float32] | None = None,
-) -> Sample:
-    """Joins the pieces of a pair into a batch of one; `reference_parts` are those before the warp."""
-    height, width = sketch.shape
-    points = np.full((height, width, 2), np.nan, np.float32) if correspondence is None else correspondence
-    valid = np.ones((height, width), np.float32) if unknown is None else (unknown < 0.05).astype(np.float32)
-    moved_parts = warp.apply(reference_parts.astype(np.float32), nearest=True)
-    return Sample(
-        sketch=to_tensor(sketch),
-        color=to_tensor(color),
-        reference=to_tensor(reference),
-        valid=torch.from_numpy(valid)[None, None],
-        correspondence=torch.from_numpy(points).permute(2, 0, 1)[None],
-        parts=torch.from_numpy(parts.astype(np.int64))[None],
-        reference_parts=torch.from_numpy(moved_parts.astype(np.int64))[None],
-        lines=torch.zeros(1, 1, height, width),
+def layers_of(
+    drawing: Drawing, palette: Sequence[Color], numbers: Sequence[int], names: dict[str, int] | None = None
+) -> Layers:
+    """A drawing as a batch of one.  numbers: of its parts (`Layers.numbers`).  names: numbers of the names that matter
+    in this pair."""
+    known = names or {}
+    return Layers(
+        planes=drawing.planes[None],
+        palette=torch.tensor(palette, dtype=torch.float32).view(1, -1, 3),
+        numbers=torch.tensor([numbers], dtype=torch.int64),
+        names=torch.tensor([[known.get(part.name, 0) for part in drawing.parts]], dtype=torch.int64),
+        is_line=torch.tensor([[part.line for part in drawing.parts]], dtype=torch.bool),
     )
+
+
+def shared_numbers(parts: Sequence[Part]) -> list[int]:
+    """Positions in `PART_NAMES`, -1 for parts without a shared name."""
+    return [PART_NAMES.index(part.name) if part.name in PART_NAMES else -1 for part in parts]
+
+
+def all_numbers(parts: Sequence[Part]) -> list[int]:
+    """The same, but parts without a shared name have numbers of their own: both sides of a self pair show them."""
+    return [len(PART_NAMES) + place if number < 0 else number for place, number in enumerate(shared_numbers(parts))]
+
+
+def _nothing(layers: Layers) -> Layers:
+    """Empty planes without parts."""
+    empty: Tensor = torch.zeros_like(layers.planes[:, :3])
+    none = layers.names[:, :0]
+    return Layers(empty, layers.palette[:, :0], none, none, layers.is_line[:, :0])
 
 
 def _recolorable(items: list[Item]) -> dict[str, list[Item]]:

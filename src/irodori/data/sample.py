@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor
+
+from irodori.data.batched import Batched
 
 
 @dataclass(frozen=True)
-class Sample:
+class Sample(Batched):
     """Sketch, reference and truth, in the internal form (`irodori.image`); every field has a leading batch axis.
 
     sketch: ``(B, 1, H, W)``, lines -1, paper +1.
@@ -19,9 +19,11 @@ class Sample:
     valid: ``(B, 1, H, W)``, 1 where `color` is known; 0 on parts whose color the reference does not show.
     correspondence: ``(B, 2, H, W)``, for each sketch pixel the ``(x, y)`` in reference pixels where its color is;
         NaN where that is unknown or outside the reference.
-    parts: ``(B, H, W)`` part number of each sketch pixel (`irodori.data.index.PART_NAMES`), -1 where unknown.
+    parts: ``(B, H, W)`` part number of each sketch pixel, -1 where unknown: a position in `PART_NAMES`
+        (`irodori.data.index`); in self pairs, areas without a shared name have numbers from ``len(PART_NAMES)`` on.
     reference_parts: the same for the reference.
-    lines: ``(B, 1, H, W)`` in 0…1, how much of a pixel is drawn line in the art; 0 where that is unknown.
+    lines: ``(B, 1, H, W)`` in 0…1, the share of a pixel of `color` that is drawn line; 0 in pictures, where nobody
+        knows.
     """
 
     sketch: Tensor
@@ -32,15 +34,3 @@ class Sample:
     parts: Tensor
     reference_parts: Tensor
     lines: Tensor
-
-    def to(self, device: torch.device) -> Sample:
-        return Sample(**{f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)})
-
-    def pin_memory(self) -> Sample:
-        """The same in page-locked memory, which the loader of a GPU run asks for."""
-        return Sample(**{f.name: getattr(self, f.name).pin_memory() for f in fields(self)})
-
-    @staticmethod
-    def collate(samples: Sequence[Sample]) -> Sample:
-        """Joins samples along the batch axis."""
-        return Sample(**{f.name: torch.cat([getattr(s, f.name) for s in samples]) for f in fields(Sample)})

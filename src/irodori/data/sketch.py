@@ -1,107 +1,96 @@
-"""Line drawings from color images and from coverage planes, and the variety of line that artists use.
+"""How lines are found in color images: the formulas, for pictures of any size and for batches of training pairs.
 
-All functions take and return uint8 pixels: color ``(H, W, 3)`` RGB, sketches ``(H, W)`` with lines 0 and paper 255.
+Each formula is written once, over the `Operations` that it needs: OpenCV's here, batched ones in `irodori.data.lines`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from irodori.data.parts import Planes
 from irodori.errors import InputError
 from irodori.image import Pixels
 
+Levels = Any
+"""Images as float levels 0…255: NumPy ``(H, W, C)`` or Torch ``(B, C, H, W)``, as the operations take them."""
 
-def xdog(color: Pixels, sigma: float = 0.7, k: float = 1.6, sharpness: float = 19.0, threshold: float = 0.75) -> Pixels:
+
+@dataclass(frozen=True)
+class Operations:
+    """What the formulas need of a library; images keep their type and form.
+
+    gray: brightness of a color image.  blur: Gaussian, by its sigma in pixels.  strongest: the maximum over channels.
+    dilate: the maximum over 3 x 3 pixels.
+    """
+
+    gray: Callable[[Levels], Levels]
+    blur: Callable[[Levels, float], Levels]
+    strongest: Callable[[Levels], Levels]
+    dilate: Callable[[Levels], Levels]
+
+
+def xdog(
+    color: Levels, do: Operations, sigma: float = 0.7, k: float = 1.6, sharpness: float = 19.0, threshold: float = 0.75
+) -> Levels:
     """Binary XDoG lines (Winnemöller 2011) after a Gaussian blur of 0.7 px, as SCFT makes its sketches (A.3).
 
     sigma: of the line detector in pixels.  k: ratio of the two Gaussians.  threshold: in 0…1 of the sharpened image.
     Binary, because the gray shading of a soft sketch gives colors away.
     """
-    gray = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    gray = cv2.GaussianBlur(gray, (0, 0), 0.7)
-    fine, coarse = cv2.GaussianBlur(gray, (0, 0), sigma), cv2.GaussianBlur(gray, (0, 0), sigma * k)
+    gray = do.blur(do.gray(color) / 255, 0.7)
+    fine, coarse = do.blur(gray, sigma), do.blur(gray, sigma * k)
     # Relative to the local brightness: otherwise every dark area would be ink.
-    sharpened = 1 + sharpness * (fine - coarse) / (coarse + 0.1)
-    return np.where(sharpened > threshold, 255, 0).astype(np.uint8)
+    return (1 + sharpness * (fine - coarse) / (coarse + 0.1) > threshold) * 255
 
 
-def difference_of_gaussians(color: Pixels, sigma: float = 1.0, threshold: float = 8.0) -> Pixels:
+def difference_of_gaussians(color: Levels, do: Operations, sigma: float = 1.0, threshold: float = 8.0) -> Levels:
     """Thin lines where any color channel changes, so that borders between colors of equal brightness show too."""
-    blurred = cv2.GaussianBlur(color, (0, 0), sigma)
-    wide = cv2.GaussianBlur(color, (0, 0), sigma * 1.6)
-    difference = (wide.astype(np.int16) - blurred).max(axis=2)
-    return np.where(difference > threshold, 0, 255).astype(np.uint8)
+    return (do.strongest(do.blur(color, sigma * 1.6) - do.blur(color, sigma)) <= threshold) * 255
+
+
+def pencil(color: Levels, do: Operations, radius_px: float = 3.0) -> Levels:
+    """Soft gray strokes: each pixel against its brightest surroundings (color dodge)."""
+    gray = do.gray(color) + 1
+    light = do.blur(do.dilate(gray), radius_px)
+    return 255 * (gray / light).clip(0, 1) ** 2
 
 
 def canny(color: Pixels, low: float = 40, high: float = 120) -> Pixels:
-    """One-pixel Canny edges of the strongest channel."""
+    """One-pixel Canny edges of the strongest channel.
+
+    For pictures only: edges are followed to their end, which has no place in a batch (`lines.gradient_edges`).
+    """
     edges = [cv2.Canny(cv2.GaussianBlur(channel, (0, 0), 0.8), low, high) for channel in cv2.split(color)]
     return 255 - np.maximum.reduce(edges)
 
 
-def pencil(color: Pixels, radius_px: float = 3.0) -> Pixels:
-    """Soft gray strokes: each pixel against its brightest surroundings (color dodge)."""
-    gray = cv2.cvtColor(color, cv2.COLOR_RGB2GRAY).astype(np.float32) + 1
-    light = cv2.GaussianBlur(cv2.dilate(gray, np.ones((3, 3), np.uint8)), (0, 0), radius_px)
-    return np.clip(255 * (gray / np.maximum(light, gray)) ** 2, 0, 255).astype(np.uint8)
+_OPENCV = Operations(
+    gray=lambda color: cv2.cvtColor(color, cv2.COLOR_RGB2GRAY),
+    blur=lambda image, sigma: cv2.GaussianBlur(image, (0, 0), sigma),
+    strongest=lambda image: image.max(axis=2),
+    dilate=lambda gray: cv2.dilate(gray, np.ones((3, 3), np.uint8)),
+)
+
+
+def _on_pixels(formula: Callable[[Levels, Operations], Levels], color: Pixels) -> Pixels:
+    return formula(color.astype(np.float32), _OPENCV).astype(np.uint8)
 
 
 EXTRACTORS: dict[str, Callable[[Pixels], Pixels]] = {
-    "xdog": xdog,
-    "dog": difference_of_gaussians,
+    "xdog": partial(_on_pixels, xdog),
+    "dog": partial(_on_pixels, difference_of_gaussians),
     "canny": canny,
-    "pencil": pencil,
+    "pencil": partial(_on_pixels, pencil),
 }
 
 
 def extract_sketch(color: Pixels, style: str = "xdog") -> Pixels:
-    """The lines of a color picture in one of the `EXTRACTORS`' styles; InputError for another name."""
+    """The lines ``(H, W)`` of a color picture in one of the `EXTRACTORS`' styles; InputError for another name."""
     if style not in EXTRACTORS:
         raise InputError(f"unknown sketch style '{style}'; choose one of {', '.join(EXTRACTORS)}")
     return EXTRACTORS[style](color)
-
-
-def ink_lines(planes: Planes, is_line: Sequence[bool]) -> Pixels:
-    """The art's own ink: line parts black, all other parts white; fixed dark colors of the base count as ink."""
-    palette = [(0, 0, 0) if line else (255, 255, 255) for line in is_line]
-    gray = cv2.cvtColor(planes.compose(palette), cv2.COLOR_RGB2GRAY).astype(np.float32)
-    return np.clip((gray - 70) * (255 / 130), 0, 255).astype(np.uint8)
-
-
-def region_borders(labels: NDArray[np.int16], thickness: int = 1) -> Pixels:
-    """Lines where neighbouring pixels belong to different parts: the outline of art that has none."""
-    edges = np.zeros(labels.shape, np.uint8)
-    edges[:, 1:] |= (labels[:, 1:] != labels[:, :-1]).astype(np.uint8)
-    edges[1:] |= (labels[1:] != labels[:-1]).astype(np.uint8)
-    if thickness > 1:
-        edges = cv2.dilate(edges, np.ones((thickness, thickness), np.uint8))
-    return (1 - edges) * 255
-
-
-def vary_lines(sketch: Pixels, generator: np.random.Generator) -> Pixels:
-    """Makes lines thicker or thinner, softer, broken or noisy, each with some probability."""
-    if generator.random() < 0.25:
-        kernel = np.ones((2, 2), np.uint8)
-        sketch = cv2.erode(sketch, kernel) if generator.random() < 0.7 else cv2.dilate(sketch, kernel)
-    if generator.random() < 0.25:
-        sketch = _with_gaps(sketch, generator)
-    if generator.random() < 0.3:
-        sketch = cv2.GaussianBlur(sketch, (0, 0), generator.uniform(0.4, 0.8))
-    if generator.random() < 0.2:
-        noise = generator.normal(0, generator.uniform(2, 12), sketch.shape)
-        sketch = np.clip(sketch + noise, 0, 255).astype(np.uint8)
-    return sketch
-
-
-def _with_gaps(sketch: Pixels, generator: np.random.Generator) -> Pixels:
-    """Erases the lines in a few small discs, as a pen that was lifted."""
-    result, (height, width) = sketch.copy(), sketch.shape
-    for _ in range(generator.integers(1, 7)):
-        center = (int(generator.integers(width)), int(generator.integers(height)))
-        cv2.circle(result, center, int(max(1, height * generator.uniform(0.01, 0.03))), 255, -1)
-    return result

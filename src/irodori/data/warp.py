@@ -1,6 +1,6 @@
-"""Moving, scaling, mirroring and bending a reference, with the true correspondence kept.
+"""Moving, scaling, mirroring and bending pictures, with the true correspondence kept; batched, on any device.
 
-A warp is a backward map: for each pixel of the new image the point ``(x, y)`` of the old one, ``(H, W, 2)`` float32 in
+A warp is a backward map: for each pixel of the new image the point ``(x, y)`` of the old one, ``(B, H, W, 2)`` in
 pixels.  Its inverse, from the old image to the new, is where a sketch pixel's color went.
 """
 
@@ -11,12 +11,16 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
 
+from irodori.data.batched import Batched
 from irodori.errors import ConfigError
-from irodori.image import Pixels
 
-Map = NDArray[np.float32]
+CONTROL_POINTS = 4
+"""Points of the bend's control grid along each side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,47 +46,48 @@ class WarpOptions:
 
 
 @dataclass(frozen=True)
-class Warp:
-    """``new(p) = old(affine(p + bend(p)))``; `bend (H, W, 2)` is small and smooth, `affine (2, 3)` is invertible."""
+class Warp(Batched):
+    """``new(p) = old(affine(p + bend(p)))`` of square images.
 
-    affine: NDArray[np.float64]
-    bend: Map
+    affine: ``(B, 2, 3)``, invertible, in pixels.
+    control: ``(B, 16, 2)``, displacements of a 4 x 4 grid of control points, in pixels, row by row; the bend is the
+        thin-plate spline through them.
+    """
 
-    @property
-    def backward(self) -> Map:
-        """Where in the old image each new pixel looks, ``(H, W, 2)``."""
-        points = _grid(self.bend.shape[0], self.bend.shape[1]) + self.bend
-        return (points @ self.affine[:, :2].T + self.affine[:, 2]).astype(np.float32)
+    affine: Tensor
+    control: Tensor
 
-    def apply(self, pixels: Pixels, nearest: bool = False) -> Pixels:
-        """The warped image; outside, the border goes on, so that a moved background keeps its color."""
-        backward = self.backward
-        mode = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
-        return cv2.remap(pixels, backward[..., 0], backward[..., 1], mode, borderMode=cv2.BORDER_REPLICATE)
+    def bend(self, size: int) -> Tensor:
+        """Displacement of each pixel of a ``size x size`` image, ``(B, 2, size, size)``, x first."""
+        basis = _bend_basis(size, self.control.device).expand(len(self.control), -1, -1)
+        return torch.bmm(self.control.transpose(1, 2), basis).view(-1, 2, size, size)
 
-    def correspondence(self, tolerance_px: float = 1.0) -> Map:
-        """For each old pixel, the new point that shows it, ``(H, W, 2)``; NaN where it left the image.
+    def backward(self, size: int) -> Tensor:
+        """Where in the old image each new pixel looks, ``(B, size, size, 2)``."""
+        return _affine(_grid(size, self.affine.device) + self.bend(size), self.affine).permute(0, 2, 3, 1)
+
+    def apply(self, images: Tensor) -> Tensor:
+        """The warped images ``(B, C, H, H)``; outside, the border goes on, so that a background keeps its color."""
+        return sample_at(images, self.backward(images.shape[-1]))
+
+    def correspondence(self, size: int, tolerance_px: float = 1.0) -> Tensor:
+        """For each old pixel, the new point that shows it, ``(B, 2, size, size)``; NaN where it left the image.
 
         The affine part is inverted exactly, the bend by fixed-point iteration; points where that does not come
         within `tolerance_px` (the bend folds) count as gone.
         """
-        height, width = self.bend.shape[:2]
-        inverse = cv2.invertAffineTransform(self.affine)
-        target = (_grid(height, width) @ inverse[:, :2].T + inverse[:, 2]).astype(np.float32)
-        point = target.copy()
+        bend = self.bend(size)
+        target = _affine(_grid(size, self.affine.device), inverted(self.affine))
+        point = target
         for _ in range(8):
-            point = target - self._bend_at(point)
-        error = np.linalg.norm(point + self._bend_at(point) - target, axis=-1)
-        outside = (point < -0.5).any(-1) | (point[..., 0] > width - 0.5) | (point[..., 1] > height - 0.5)
-        point[outside | (error > tolerance_px)] = np.nan
-        return point
-
-    def _bend_at(self, point: Map) -> Map:
-        return cv2.remap(self.bend, point[..., 0], point[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            point = target - sample_at(bend, point.permute(0, 2, 3, 1))
+        error = (point + sample_at(bend, point.permute(0, 2, 3, 1)) - target).square().sum(1)
+        outside = (point.amin(1) < -0.5) | (point.amax(1) > size - 0.5)
+        return torch.where((outside | (error > tolerance_px**2))[:, None], torch.nan, point)
 
 
 def random_warp(size: int, options: WarpOptions, generator: np.random.Generator) -> Warp:
-    """Draws a warp of a ``size x size`` image."""
+    """Draws a warp of a ``size x size`` image: a batch of one."""
     angle = generator.uniform(-1, 1) * options.rotate_degrees
     scale = generator.uniform(*options.scale)
     center = (size - 1) / 2
@@ -90,36 +95,68 @@ def random_warp(size: int, options: WarpOptions, generator: np.random.Generator)
     if generator.random() < options.mirror:
         forward = forward @ np.array([[-1, 0, size - 1], [0, 1, 0], [0, 0, 1]], float)
     forward[:, 2] += generator.uniform(-1, 1, 2) * options.move * size
-    return Warp(cv2.invertAffineTransform(forward), _tps_bend(size, options.tps, generator))
+    displacement = generator.normal(0, options.tps * size, (CONTROL_POINTS**2, 2))
+    affine = cv2.invertAffineTransform(forward).astype(np.float32)
+    return Warp(torch.from_numpy(affine)[None], torch.from_numpy(displacement.astype(np.float32))[None])
 
 
-def _tps_bend(size: int, strength: float, generator: np.random.Generator, points: int = 4) -> Map:
-    """Smooth displacement: a thin-plate spline through a grid of randomly displaced control points."""
-    displacement = generator.normal(0, strength * size, (points * points, 2))
-    basis, solve = _tps_basis(size, points)
-    weights = solve @ np.concatenate([displacement, np.zeros((3, 2))])
-    return (basis @ weights.astype(np.float32)).reshape(size, size, 2)
+def no_warp() -> Warp:
+    """The warp that changes nothing: a batch of one."""
+    return Warp(torch.eye(2, 3)[None], torch.zeros(1, CONTROL_POINTS**2, 2))
+
+
+def inverted(affine: Tensor) -> Tensor:
+    """The inverses of affine maps ``(B, 2, 3)``."""
+    a, b, c, d = affine[:, 0, 0], affine[:, 0, 1], affine[:, 1, 0], affine[:, 1, 1]
+    linear = torch.stack([d, -b, -c, a], -1).view(-1, 2, 2) / (a * d - b * c)[:, None, None]
+    return torch.cat([linear, -(linear * affine[:, None, :, 2]).sum(-1, keepdim=True)], -1)
+
+
+def sample_at(images: Tensor, points: Tensor) -> Tensor:
+    """Images ``(B, C, H, W)`` read bilinearly at `points` ``(B, h, w, 2)``, in pixels; the border goes on outside."""
+    height, width = images.shape[-2:]
+    scale = points.new_tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)])
+    return F.grid_sample(images, points * scale - 1, mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def nearest_at(labels: Tensor, points: Tensor) -> Tensor:
+    """Labels ``(B, H, W)`` at the pixels nearest to `points` ``(B, h, w, 2)``; the border goes on outside."""
+    height, width = labels.shape[-2:]
+    x = points[..., 0].round().clamp(0, width - 1).long()
+    y = points[..., 1].round().clamp(0, height - 1).long()
+    return labels.flatten(1).gather(1, (y * width + x).flatten(1)).view(points.shape[:-1])
+
+
+def _affine(points: Tensor, affine: Tensor) -> Tensor:
+    """Points ``(B or 1, 2, h, w)`` under ``(B, 2, 3)``; written out, so that no result depends on its batch."""
+    x, y, matrix = points[:, 0], points[:, 1], affine[:, :, :, None, None]
+    return torch.stack([x * matrix[:, i, 0] + y * matrix[:, i, 1] + matrix[:, i, 2] for i in (0, 1)], 1)
 
 
 @functools.lru_cache(maxsize=8)
-def _tps_basis(size: int, points: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Kernel values of all pixels ``(size^2, n + 3)`` and the inverse of the spline's system (Bookstein 1989)."""
-    axis = np.linspace(0, 1, points)
+def _bend_basis(size: int, device: torch.device) -> Tensor:
+    """How much each control point moves each pixel, ``(16, size^2)``: the thin-plate spline (Bookstein 1989)."""
+    axis = np.linspace(0, 1, CONTROL_POINTS)
     control = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
-    pixels = _grid(size, size).reshape(-1, 2) / max(size - 1, 1)
+    side = np.arange(size) / max(size - 1, 1)
+    pixels = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)
     count = len(control)
     system = np.zeros((count + 3, count + 3))
-    system[:count, :count] = _tps_kernel(control, control)
+    system[:count, :count] = _kernel(control, control)
     system[:count, count:] = np.concatenate([np.ones((count, 1)), control], 1)
     system[count:, :count] = system[:count, count:].T
-    basis = np.concatenate([_tps_kernel(pixels, control), np.ones((len(pixels), 1)), pixels], 1)
-    return basis.astype(np.float32), np.linalg.inv(system).astype(np.float64)
+    values = np.concatenate([_kernel(pixels, control), np.ones((len(pixels), 1)), pixels], 1)
+    moved = np.linalg.inv(system)[:, :count].T @ values.T
+    return torch.from_numpy(moved.astype(np.float32)).to(device)
 
 
-def _tps_kernel(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+def _kernel(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
     squared = ((a[:, None] - b[None]) ** 2).sum(-1).astype(np.float64)
     return squared * np.log(squared + 1e-12)
 
 
-def _grid(height: int, width: int) -> Map:
-    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+@functools.lru_cache(maxsize=8)
+def _grid(size: int, device: torch.device) -> Tensor:
+    axis = torch.arange(size, dtype=torch.float32)
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    return torch.stack([x, y])[None].to(device)

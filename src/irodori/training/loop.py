@@ -17,7 +17,9 @@ from tqdm import tqdm
 
 from irodori.checkpoint import Header, check_keys, save
 from irodori.config import to_dict
+from irodori.data.compose import compose
 from irodori.data.dataset import PairDataset
+from irodori.data.draft import Draft
 from irodori.data.index import Index
 from irodori.data.sample import Sample
 from irodori.errors import ConfigError
@@ -152,7 +154,7 @@ class Session:
         bar = tqdm(total=total, initial=self.step, unit="step", disable=not (options.progress and is_main))
         started = time.monotonic()
         for batch in self._batches(index, last, options.workers):
-            self._count(self.train_step(batch.to(self.accelerator.device)))
+            self._count(self.train_step(compose(batch.to(self.accelerator.device))))
             self.step += 1
             bar.update()
             if self.step % options.log_every == 0 or self.step == total:
@@ -189,7 +191,7 @@ class Session:
             self.ema.update_parameters(self.system)
         return logged
 
-    def _batches(self, index: Index, last: int, workers: int) -> Iterator[Sample]:
+    def _batches(self, index: Index, last: int, workers: int) -> Iterator[Draft]:
         training = self.recipe.training
         size = self.recipe.system.image_size
         dataset = PairDataset(index, "train", self.recipe.data, size, training.seed, training.images)
@@ -200,7 +202,7 @@ class Session:
             for step in range(self.step, last)
         ]
         loader: DataLoader[Any] = DataLoader(
-            dataset, batch_sampler=plan, collate_fn=Sample.collate, num_workers=workers,  # type: ignore[arg-type]
+            dataset, batch_sampler=plan, collate_fn=Draft.collate, num_workers=workers,  # type: ignore[arg-type]
             worker_init_fn=_one_thread, pin_memory=self.accelerator.device.type == "cuda",
             # Not forked: a copy of OpenCV's thread pool without its threads waits forever.
             multiprocessing_context="spawn" if workers else None,
@@ -302,7 +304,7 @@ def _validation_samples(index: Index, recipe: Recipe, count: int = 6) -> list[Sa
     named = any(part.name for item in index.select("val") for part in item.parts)
     data = recipe.data if named else replace(recipe.data, recolor_share=0.0)
     dataset = PairDataset(index, "val", data, recipe.system.image_size, seed=12345, length=count)
-    return [dataset[i] for i in range(count)]
+    return [compose(dataset[i]) for i in range(count)]
 
 
 def _one_thread(worker: int) -> None:

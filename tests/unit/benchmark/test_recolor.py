@@ -49,13 +49,14 @@ def test_the_reference_is_never_the_sketch_s_own_figure(dataset: Index, monkeypa
     from irodori.data.dataset import PairDataset
 
     found = []
-    original = PairDataset.recolor_sample
+    original = PairDataset.recolor_draft
 
-    def spy(self, item, other, *more):
-        found.append((item.identity, other.identity))
-        return original(self, item, other, *more)
+    def spy(self, drawing, source, *more):
+        asked = {id(self.drawings[item]): item.identity for item in self.items}
+        found.append((asked[id(drawing)], asked[id(source)]))
+        return original(self, drawing, source, *more)
 
-    monkeypatch.setattr(PairDataset, "recolor_sample", spy)
+    monkeypatch.setattr(PairDataset, "recolor_draft", spy)
     recolor_pairs(dataset, RecolorOptions(count=60, image_size=32, split="train"), *MISMATCHES["same style, centered"])
     assert len(found) == 60
     assert all(mine != other for mine, other in found)

@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
 
-from irodori.data.parts import planes_of
-from irodori.data.sketch import EXTRACTORS, extract_sketch, ink_lines, region_borders, vary_lines
+from irodori.data.sketch import EXTRACTORS, extract_sketch
 from irodori.errors import InputError
-from packs import face, palette
 
 
 def two_halves(left: tuple[int, int, int], right: tuple[int, int, int], size: int = 64) -> np.ndarray:
@@ -42,30 +40,3 @@ def test_a_blank_page_has_no_lines():
 def test_unknown_style_lists_the_known_ones():
     with pytest.raises(InputError, match="xdog"):
         extract_sketch(two_halves((0, 0, 0), (1, 1, 1)), "crayon")
-
-
-def test_ink_is_the_art_s_own_line_whatever_its_palette():
-    colors = palette(2)
-    planes = planes_of(face(2, colors), list(colors.values()), 96)
-    ink = ink_lines(planes, [role == "line" for role in colors])
-    assert ink[50, 48] == 255  # middle of the face is paper
-    assert ink.min() < 60
-    assert (ink < 128).mean() < 0.15
-
-
-def test_region_borders_separate_labels():
-    labels = np.zeros((16, 16), np.int16)
-    labels[:, 8:] = 1
-    borders = region_borders(labels)
-    assert (borders[:, 8] == 0).all()
-    assert (np.delete(borders, 8, axis=1) == 255).all()
-
-
-def test_varied_lines_are_reproducible_and_still_lines():
-    sketch = np.full((64, 64), 255, np.uint8)
-    sketch[32] = 0
-    for seed in range(20):
-        first, second = (vary_lines(sketch, np.random.default_rng(seed)) for _ in range(2))
-        np.testing.assert_array_equal(first, second)
-        assert (first[30:35].min(axis=0) < 200).mean() > 0.5
-        assert first[:20].mean() > 240

@@ -10,7 +10,7 @@ from irodori.systems.irodori.config import GuidanceOptions, IrodoriConfig
 from irodori.systems.recipe import Recipe, TrainingOptions
 
 MOVED = WarpOptions(tps=0.03, move=0.25, scale=(0.55, 1.25), mirror=0.5, rotate_degrees=15)
-LINES = ("ink", "ink", "ink", "xdog", "dog", "canny", "pencil")
+LINES = ("ink", "ink", "ink", "xdog", "dog", "edges", "pencil")
 
 BASE_64 = Recipe(
     name="irodori/base-64",

@@ -32,7 +32,7 @@ SMALL = Recipe(
         positives="field+parts",
         features="mobilenet_v2",
     ),
-    data=DataOptions(recolor_share=0.5, sketches=("ink", "ink", "xdog", "dog", "canny", "pencil"), recolor_warp=_MOVED),
+    data=DataOptions(recolor_share=0.5, sketches=("ink", "ink", "xdog", "dog", "edges", "pencil"), recolor_warp=_MOVED),
     training=TrainingOptions(
         images=48_000, learning_rate=1e-3, betas=(0.9, 0.99), warmup_images=1600, decay="cosine", decay_start=0.0,
         gradient_clip=1.0, ema=0.998, seed=1,

@@ -1,0 +1,60 @@
+"""Dataclasses of tensors with a leading batch axis: moved, pinned, cut and joined as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+
+class Batched:
+    """Base of dataclasses whose fields are tensors ``(B, …)``, other `Batched`s, or tuples of B plain values.
+
+    Tuples stay with the host: what decides which operations run must not wait for the device.
+    """
+
+    def to(self, device: torch.device) -> Self:
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> Self:
+        """The same in page-locked memory, which the loader of a GPU run asks for."""
+        return self._each(lambda tensor: tensor.pin_memory())
+
+    def take(self, rows: Tensor) -> Self:
+        """The members of the batch that `rows` (int64, on the same device) names; for classes without tuples."""
+        return self._each(lambda tensor: tensor[rows])
+
+    @classmethod
+    def collate(cls, members: Sequence[Self]) -> Self:
+        """Joins batches along the batch axis."""
+        return cls(**{name: _joined([getattr(member, name) for member in members]) for name in _names(cls)})
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
+        return type(self)(**{name: _changed(getattr(self, name), change) for name in _names(type(self))})
+
+
+def rows_where(flags: Sequence[bool], device: torch.device) -> Tensor:
+    """Positions of the true flags as int64 on `device`, without waiting for it."""
+    found = [row for row, flag in enumerate(flags) if flag]
+    return torch.tensor(found, dtype=torch.int64).to(device, non_blocking=True)
+
+
+def _names(kind: type) -> list[str]:
+    return [f.name for f in fields(kind)]
+
+
+def _changed(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        return change(value)
+    return value._each(change) if isinstance(value, Batched) else value
+
+
+def _joined(values: Sequence[Any]) -> Any:
+    if isinstance(values[0], Tensor):
+        return torch.cat(list(values))
+    if isinstance(values[0], Batched):
+        return type(values[0]).collate(values)
+    return tuple(one for value in values for one in value)

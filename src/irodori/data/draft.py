@@ -1,0 +1,48 @@
+"""Training pairs before composition: what the loader hands over, to be composed on the training device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from irodori.data.batched import Batched
+from irodori.data.layers import Layers
+from irodori.data.light import Light
+from irodori.data.line_variation import Variation
+from irodori.data.warp import Warp
+
+Kind = Literal["self", "recolor", "lone"]
+
+
+@dataclass(frozen=True)
+class Draft(Batched):
+    """Everything about pairs before composition (`irodori.data.compose`); B pairs of ``H x H`` pixels.
+
+    kinds: "self" (the reference is the moved truth), "recolor" (another figure) or "lone" (no reference).
+    drawing: what the sketch shows, with the truth's palette; of recolor pairs, with the drawing's own, which stays
+        where the reference shows nothing else.
+    source: what the reference shows, in its palette; empty planes in other than recolor pairs.
+    own_sketch: ``(B, 1, H, H)`` uint8, the artist's lines of a picture; white where there are none.
+    line_kinds: kind of line of each pair, one of `irodori.data.lines.KINDS` or "own".
+    thickness: ``(B,)`` of the borders of regions in ink, 1 or 2 pixels.
+    variation: how lines differ from clean ones.
+    moves_drawing: whether `drawing_warp` does anything.  drawing_warp: moves the drawing before anything else.
+    warp: moves the reference.
+    offset: ``(B, 3)`` levels added to the truth, and so to the reference, of self pairs.
+    light: multiplied onto the reference.
+    """
+
+    kinds: tuple[Kind, ...]
+    drawing: Layers
+    source: Layers
+    own_sketch: Tensor
+    line_kinds: tuple[str, ...]
+    thickness: Tensor
+    variation: Variation
+    moves_drawing: tuple[bool, ...]
+    drawing_warp: Warp
+    warp: Warp
+    offset: Tensor
+    light: Light

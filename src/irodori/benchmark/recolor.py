@@ -1,4 +1,4 @@
-"""The recolor track: sketch of A, reference B, exact truth "A in B's colors"; references centered and moved."""
+"""The recolor track: sketch of A, reference B, exact truth "A in B's colors", under growing mismatch."""
 
 from __future__ import annotations
 
@@ -15,18 +15,40 @@ from irodori.data.dataset import DataOptions, PairDataset
 from irodori.data.index import PART_NAMES, Index, Split
 from irodori.data.palette import own_palette, random_palette
 from irodori.data.sample import Sample
+from irodori.data.scene import side_by_side
 from irodori.data.warp import WarpOptions, random_warp
 from irodori.errors import DataError
 from irodori.metrics.parts import PartScore, part_scores
 from irodori.systems.base import Inputs, Noise, System
 
-MISMATCHES: dict[str, tuple[str, WarpOptions]] = {
-    "same style, centered": ("same", WarpOptions(tps=0.0)),
-    "same style, moved": ("same", WarpOptions(tps=0.0, move=0.25, scale=(0.55, 1.25), mirror=0.5)),
-    "other style, centered": ("other", WarpOptions(tps=0.0)),
-    "other style, moved": ("other", WarpOptions(tps=0.0, move=0.25, scale=(0.55, 1.25), mirror=0.5)),
+_STILL = WarpOptions(tps=0.0)
+_ALL = WarpOptions(tps=0.0, move=0.25, scale=(0.55, 1.25), mirror=0.5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mismatch:
+    """How a reference differs from the sketch: another figure of the "same" or an "other" style, moved by a warp; two
+    figures: a second one of the reference's style, in the same palette, beside the first.
+    """
+
+    style: str = "same"
+    warp: WarpOptions = _STILL
+    figures: int = 1
+
+
+MISMATCHES: dict[str, Mismatch] = {
+    "same style, centered": Mismatch(),
+    "same style, shifted": Mismatch(warp=WarpOptions(tps=0.0, move=0.25)),
+    "same style, scaled": Mismatch(warp=WarpOptions(tps=0.0, scale=(0.55, 1.25))),
+    "same style, mirrored": Mismatch(warp=WarpOptions(tps=0.0, mirror=1.0)),
+    "same style, rotated": Mismatch(warp=WarpOptions(tps=0.0, rotate_degrees=30)),
+    "same style, moved": Mismatch(warp=_ALL),
+    "same style, two figures": Mismatch(figures=2),
+    "other style, centered": Mismatch(style="other"),
+    "other style, moved": Mismatch(style="other", warp=_ALL),
+    "other style, two figures": Mismatch(style="other", figures=2),
 }
-"""Name of a condition: style of the reference against the sketch's, and how the reference is moved."""
+"""Conditions by name; "moved" is shifted, scaled and perhaps mirrored at once."""
 
 REPORTED_PARTS = ("background", "skin", "hair", "clothes", "eyes", "lips")
 
@@ -41,38 +63,44 @@ class RecolorOptions:
     seed: int = 0
 
 
-def recolor_pairs(index: Index, options: RecolorOptions, style: str, warp: WarpOptions) -> list[Sample]:
+def recolor_pairs(index: Index, options: RecolorOptions, mismatch: Mismatch) -> list[Sample]:
     """Fixed pairs of held-out figures; pair `i` depends on seed and `i` alone, and the same for every system."""
     data = replace(DataOptions(), sketches=("ink",), vary_lines=False, no_reference=0.0)
     pairs = PairDataset(index, options.split, data, options.image_size, options.seed, options.count)
     if not pairs.styles:
         raise DataError(f"{index.root}: no vector art with named parts in the split '{options.split}'")
-    return [_pair(pairs, i, options, style, warp) for i in range(options.count)]
+    return [_pair(pairs, i, options, mismatch) for i in range(options.count)]
 
 
-def _pair(pairs: PairDataset, number: int, options: RecolorOptions, style: str, warp: WarpOptions) -> Sample:
+def _pair(pairs: PairDataset, number: int, options: RecolorOptions, mismatch: Mismatch) -> Sample:
     generator = np.random.default_rng((options.seed, number))
     figures = [item for items in pairs.styles.values() for item in items]
     item = figures[generator.integers(len(figures))]
-    others = [other for other in figures if (other.source == item.source) == (style == "same")]
+    others = [other for other in figures if (other.source == item.source) == (mismatch.style == "same")]
     others = [other for other in others if other.identity != item.identity]
     if not others:
         raise DataError(f"{pairs.root}: needs several figures of several styles in the split '{options.split}'")
     other = others[generator.integers(len(others))]
-    palette = (own_palette if generator.random() < 0.5 else lambda parts: random_palette(parts, generator))(other.parts)
-    moved = random_warp(options.image_size, warp, generator)
-    return compose(pairs.recolor_draft(pairs.drawings[item], pairs.drawings[other], palette, moved, generator))
+    palette_of = own_palette if generator.random() < 0.5 else lambda parts: random_palette(parts, generator)
+    source = pairs.drawings[other]
+    if mismatch.figures == 2:
+        beside = [one for one in pairs.styles[other.source] if one.identity != item.identity]
+        source = side_by_side(source, pairs.drawings[beside[generator.integers(len(beside))]], generator)
+    palette = palette_of(source.parts)
+    moved = random_warp(options.image_size, mismatch.warp, generator)
+    return compose(pairs.recolor_draft(pairs.drawings[item], source, palette, moved, generator))
 
 
 @torch.no_grad()
 def score_system(system: System, samples: Sequence[Sample], progress: bool = False) -> list[list[PartScore]]:
-    """The parts of every coloring, scored against the exact truth."""
+    """The parts of every coloring, scored against the exact truth; lines are the artist's and do not count."""
     scores = []
     device = next(system.parameters()).device
     for number, sample in enumerate(tqdm(samples, unit="image", disable=not progress)):
         inputs = Inputs(sample.sketch.to(device), (sample.reference.to(device),))
         image = system.colorize(inputs, Noise((number,))).image.cpu()
-        scores.append(part_scores(image[0], sample.color[0], sample.parts[0], sample.valid[0, 0]))
+        colored = sample.valid[0, 0] * (sample.lines[0, 0] < 0.5)
+        scores.append(part_scores(image[0], sample.color[0], sample.parts[0], colored))
     return scores
 
 

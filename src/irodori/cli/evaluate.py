@@ -48,8 +48,8 @@ def command(
     systems = {name: load_system(path).to(target) for name, path in paths.items()}
     index = read_index(data)
     report: dict[str, dict[str, dict[str, object]]] = {name: {} for name in models}
-    for condition, (style, warp) in MISMATCHES.items():
-        pairs = recolor_pairs(index, options, style, warp)
+    for condition, mismatch in MISMATCHES.items():
+        pairs = recolor_pairs(index, options, mismatch)
         scores = {name: score_system(system, pairs, progress=not as_json) for name, system in systems.items()}
         for name, found in scores.items():
             report[name][condition] = summarize(found, seed)

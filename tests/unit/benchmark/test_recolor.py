@@ -6,39 +6,39 @@ import torch
 from irodori.benchmark.recolor import MISMATCHES, RecolorOptions, compare, recolor_pairs, score_system, summarize
 from irodori.data.index import PART_NAMES, Index
 from irodori.metrics.parts import PartScore
-from irodori.systems.base import Inputs, Output
+from irodori.systems.base import Inputs, Noise, Output
 
 OPTIONS = RecolorOptions(count=6, image_size=64, split="train")
 
 
 class Oracle(torch.nn.Linear):
-    """Answers with the truth of the pairs that it was given; a module, because it is asked for its device."""
+    """Answers with the truth of the pairs that it is asked in turn; a module, because it is asked for its device."""
 
     def __init__(self, samples):
         super().__init__(1, 1)
-        self.answers = {sample.sketch.sum().item(): sample.color for sample in samples}
+        self.samples = samples
 
-    def colorize(self, inputs: Inputs, noise=None) -> Output:
-        return Output(self.answers[inputs.sketch.sum().item()])
+    def colorize(self, inputs: Inputs, noise: Noise) -> Output:
+        return Output(self.samples[noise.seeds[0]].color)
 
 
 @pytest.mark.parametrize("condition", MISMATCHES)
 def test_the_truth_scores_perfectly_and_its_negative_does_not(dataset: Index, condition: str):
-    samples = recolor_pairs(dataset, OPTIONS, *MISMATCHES[condition])
+    samples = recolor_pairs(dataset, OPTIONS, MISMATCHES[condition])
     result = summarize(score_system(Oracle(samples), samples))
     assert result["part_accuracy"]["mean"] == 1.0
     assert result["delta_e"]["mean"] == 0.0
     assert result["images"] == 6
 
     class Negative(Oracle):
-        def colorize(self, inputs: Inputs, noise=None) -> Output:
-            return Output(-super().colorize(inputs).image)
+        def colorize(self, inputs: Inputs, noise: Noise) -> Output:
+            return Output(-super().colorize(inputs, noise).image)
 
     assert summarize(score_system(Negative(samples), samples))["part_accuracy"]["mean"] < 0.3
 
 
 def test_pairs_are_the_same_for_every_system(dataset: Index):
-    first, second = (recolor_pairs(dataset, OPTIONS, *MISMATCHES["same style, moved"]) for _ in range(2))
+    first, second = (recolor_pairs(dataset, OPTIONS, MISMATCHES["same style, moved"]) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         torch.testing.assert_close(a.reference, b.reference)
         torch.testing.assert_close(a.sketch, b.sketch)
@@ -57,14 +57,14 @@ def test_the_reference_is_never_the_sketch_s_own_figure(dataset: Index, monkeypa
         return original(self, drawing, source, *more)
 
     monkeypatch.setattr(PairDataset, "recolor_draft", spy)
-    recolor_pairs(dataset, RecolorOptions(count=60, image_size=32, split="train"), *MISMATCHES["same style, centered"])
+    recolor_pairs(dataset, RecolorOptions(count=60, image_size=32, split="train"), MISMATCHES["same style, centered"])
     assert len(found) == 60
     assert all(mine != other for mine, other in found)
 
 
 def test_moving_changes_the_reference_alone(dataset: Index):
-    centered = recolor_pairs(dataset, OPTIONS, *MISMATCHES["same style, centered"])
-    moved = recolor_pairs(dataset, OPTIONS, *MISMATCHES["same style, moved"])
+    centered = recolor_pairs(dataset, OPTIONS, MISMATCHES["same style, centered"])
+    moved = recolor_pairs(dataset, OPTIONS, MISMATCHES["same style, moved"])
     assert all(
         torch.equal(a.sketch, b.sketch) and torch.equal(a.color, b.color) for a, b in zip(centered, moved, strict=True)
     )

@@ -3,24 +3,66 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from irodori.data.dataset import DataOptions
 from irodori.data.warp import WarpOptions
-from irodori.systems.irodori.config import GuidanceOptions, IrodoriConfig
+from irodori.systems.irodori.config import GuidanceOptions, IrodoriConfig, LossWeights
 from irodori.systems.recipe import Recipe, TrainingOptions
 
-MOVED = WarpOptions(tps=0.03, move=0.25, scale=(0.55, 1.25), mirror=0.5, rotate_degrees=15)
 LINES = ("ink", "ink", "ink", "xdog", "dog", "edges", "pencil")
+STILL = WarpOptions(tps=0.03)
+MOVED = WarpOptions(tps=0.03, move=0.25, scale=(0.55, 1.25), mirror=0.5, rotate_degrees=20)
 
-BASE_64 = Recipe(
-    name="irodori/base-64",
-    about="First stage of what ships, and the budget of the comparisons: 64 px",
+SMALL_64 = Recipe(
+    name="irodori/small-64",
+    about="The budget of the comparisons: 64 px, minutes of one CPU core; supervision as in what ships",
     system=IrodoriConfig(image_size=64),
-    data=DataOptions(recolor_share=0.7, sketches=LINES, recolor_warp=MOVED, self_warp=MOVED),
-    training=TrainingOptions(
-        images=20_000, learning_rate=1e-3, betas=(0.9, 0.99), weight_decay=0.01, warmup_images=800, decay="cosine",
-        decay_start=0.0, gradient_clip=1.0, ema=0.995, seed=1,
+    data=DataOptions(
+        recolor_share=0.7, scene_share=0.15, light_share=0.3, sketches=LINES, recolor_warp=MOVED, self_warp=MOVED,
+        sketch_warp=WarpOptions(tps=0.02, move=0.1, scale=(0.8, 1.1), mirror=0.5, rotate_degrees=8),
     ),
+    training=TrainingOptions(
+        images=8_000, learning_rate=1e-3, betas=(0.9, 0.99), weight_decay=0.01, warmup_images=480, decay="cosine",
+        decay_start=0.0, gradient_clip=1.0, ema=0.99, seed=1,
+    ),
+)  # fmt: skip
+
+
+def _variant(
+    name: str, about: str, *, system: dict[str, Any] | None = None, data: dict[str, Any] | None = None
+) -> Recipe:
+    """`SMALL_64` with one thing changed."""
+    return replace(
+        SMALL_64,
+        name=f"irodori/small-64-{name}",
+        about=about,
+        system=replace(SMALL_64.system, **(system or {})),
+        data=replace(SMALL_64.data, **(data or {})),
+    )
+
+
+_NO_SCENES: dict[str, Any] = {"scene_share": 0.0, "sketch_warp": None}
+
+SUPERVISIONS = (
+    _variant("self", "Self pairs alone, references bent in place",
+             data={**_NO_SCENES, "recolor_share": 0.0, "self_warp": STILL}),
+    _variant("self-moved", "Self pairs alone, references moved", data={"recolor_share": 0.0}),
+    _variant("recolor", "Recolor pairs alone, references in place",
+             data={**_NO_SCENES, "recolor_share": 1.0, "recolor_warp": STILL}),
+    _variant("recolor-moved", "Recolor pairs alone, references moved", data={"recolor_share": 1.0}),
+    _variant("still", "Both kinds of pair, references in place",
+             data={**_NO_SCENES, "recolor_warp": STILL, "self_warp": STILL}),
+    _variant("no-parts", "Attention is not told which parts belong together",
+             system={"weights": LossWeights(attention=0, parts=0)}),
+)  # fmt: skip
+
+ABLATIONS = (
+    _variant("features", "Attention carries learned features; the decoder makes the colors",
+             system={"values": "features", "value_channels": 11}),
+    _variant("one-head", "One head of the same total width", system={"num_heads": 1, "key_channels": 128}),
+    _variant("no-refinement", "Transported colors are only enlarged", system={"refine": False}),
+    _variant("no-light", "References without shading", data={"light_share": 0.0}),
 )  # fmt: skip
 
 TINY = Recipe(
@@ -34,10 +76,10 @@ TINY = Recipe(
 )  # fmt: skip
 
 BASE = replace(
-    BASE_64,
+    SMALL_64,
     name="irodori/base",
-    about="What ships",
+    about="What ships: started from irodori/base-64 and irodori/base-128",
     system=IrodoriConfig(),
 )
 
-PRESETS = (BASE, BASE_64, TINY)
+PRESETS = (BASE, SMALL_64, *SUPERVISIONS, *ABLATIONS, TINY)

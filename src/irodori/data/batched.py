@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,6 +33,10 @@ class Batched:
         """Joins batches along the batch axis."""
         return cls(**{name: _joined([getattr(member, name) for member in members]) for name in _names(cls)})
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Small tensors go between processes as arrays: each tensor would hold one of the few open files."""
+        return _from_plain, (type(self), [_plain(getattr(self, name)) for name in _names(type(self))])
+
     def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
         return type(self)(**{name: _changed(getattr(self, name), change) for name in _names(type(self))})
 
@@ -40,6 +45,14 @@ def rows_where(flags: Sequence[bool], device: torch.device) -> Tensor:
     """Positions of the true flags as int64 on `device`, without waiting for it."""
     found = [row for row, flag in enumerate(flags) if flag]
     return torch.tensor(found, dtype=torch.int64).to(device, non_blocking=True)
+
+
+def _plain(value: Any) -> Any:
+    return value.numpy() if isinstance(value, Tensor) and not value.is_cuda and value.nbytes < 65536 else value
+
+
+def _from_plain(kind: type, values: Sequence[Any]) -> Any:
+    return kind(*(torch.from_numpy(value) if isinstance(value, np.ndarray) else value for value in values))
 
 
 def _names(kind: type) -> list[str]:

@@ -90,7 +90,8 @@ def transferred(palette: Tensor, names: Tensor, source: Layers, visible: Tensor)
     and is not known.
     """
     same = (names[:, :, None] == source.names[:, None]) & (source.names > 0)[:, None] & visible[:, None]
-    code = (source.palette.long() * torch.tensor([65536, 256, 1], device=same.device)).sum(-1)[:, None]
+    red, green, blue = source.palette.long().unbind(-1)
+    code = ((red << 16) + (green << 8) + blue)[:, None]
     highest = torch.where(same, code, -1).amax(-1)
     known = (highest >= 0) & (highest == torch.where(same, code, 1 << 24).amin(-1))
     colors = torch.stack([highest >> 16, (highest >> 8) & 255, highest & 255], -1).float()

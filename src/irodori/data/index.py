@@ -21,7 +21,7 @@ PART_NAMES = (
     *("background", "skin", "hair", "clothes", "eyes", "lips", "mouth", "nose", "eyebrows", "ink", "glasses"),
     *("earrings", "accessory", "sclera", "teeth", "throat", "tongue", "uvula", "freckles", "eyeShadow"),
 )
-"""Part names that figures of different styles share; a pixel's part number is the position in this list, else -1."""
+"""Part names that figures of different styles share; the part number of such a part is its position in this list."""
 
 FORMAT = 1
 

@@ -17,7 +17,7 @@ from irodori.errors import InputError
 from irodori.image import Pixels
 
 Levels = Any
-"""Images as float levels 0…255: NumPy ``(H, W, C)`` or Torch ``(B, C, H, W)``, as the operations take them."""
+"""Images in levels 0…255: NumPy ``(H, W, C)`` of bytes or Torch ``(B, C, H, W)`` of floats."""
 
 
 @dataclass(frozen=True)
@@ -69,16 +69,21 @@ def canny(color: Pixels, low: float = 40, high: float = 120) -> Pixels:
     return 255 - np.maximum.reduce(edges)
 
 
+def _blur(image: Levels, sigma: float) -> Levels:
+    blurred = cv2.GaussianBlur(image, (0, 0), sigma)
+    return blurred.astype(np.int16) if blurred.dtype == np.uint8 else blurred  # bytes have no negative differences
+
+
 _OPENCV = Operations(
-    gray=lambda color: cv2.cvtColor(color, cv2.COLOR_RGB2GRAY),
-    blur=lambda image, sigma: cv2.GaussianBlur(image, (0, 0), sigma),
+    gray=lambda color: cv2.cvtColor(color, cv2.COLOR_RGB2GRAY).astype(np.float32),
+    blur=_blur,
     strongest=lambda image: image.max(axis=2),
     dilate=lambda gray: cv2.dilate(gray, np.ones((3, 3), np.uint8)),
 )
 
 
 def _on_pixels(formula: Callable[[Levels, Operations], Levels], color: Pixels) -> Pixels:
-    return formula(color.astype(np.float32), _OPENCV).astype(np.uint8)
+    return formula(color, _OPENCV).astype(np.uint8)
 
 
 EXTRACTORS: dict[str, Callable[[Pixels], Pixels]] = {

@@ -113,10 +113,9 @@ def inverted(affine: Tensor) -> Tensor:
 
 
 def sample_at(images: Tensor, points: Tensor) -> Tensor:
-    """Images ``(B, C, H, W)`` read bilinearly at `points` ``(B, h, w, 2)``, in pixels; the border goes on outside."""
-    height, width = images.shape[-2:]
-    scale = points.new_tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)])
-    return F.grid_sample(images, points * scale - 1, mode="bilinear", padding_mode="border", align_corners=True)
+    """Images ``(B, C, H, H)`` read bilinearly at `points` ``(B, h, w, 2)``, in pixels; the border goes on outside."""
+    shares = points * (2 / max(images.shape[-1] - 1, 1)) - 1
+    return F.grid_sample(images, shares, mode="bilinear", padding_mode="border", align_corners=True)
 
 
 def nearest_at(labels: Tensor, points: Tensor) -> Tensor:

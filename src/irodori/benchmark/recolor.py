@@ -55,12 +55,16 @@ REPORTED_PARTS = ("background", "skin", "hair", "clothes", "eyes", "lips")
 
 @dataclass(frozen=True, kw_only=True)
 class RecolorOptions:
-    """count: pairs for each condition.  image_size: side at which systems are asked, pixels.  seed: of the pairing."""
+    """count: pairs for each condition.  image_size: side at which systems are asked, pixels.  seed: of the pairing.
+
+    style: the one style whose figures are sketched; empty: all styles.
+    """
 
     count: int = 200
     image_size: int = 128
     split: Split = "test"
     seed: int = 0
+    style: str = ""
 
 
 def recolor_pairs(index: Index, options: RecolorOptions, mismatch: Mismatch) -> list[Sample]:
@@ -69,13 +73,17 @@ def recolor_pairs(index: Index, options: RecolorOptions, mismatch: Mismatch) -> 
     pairs = PairDataset(index, options.split, data, options.image_size, options.seed, options.count)
     if not pairs.styles:
         raise DataError(f"{index.root}: no vector art with named parts in the split '{options.split}'")
+    if options.style and options.style not in pairs.styles:
+        raise DataError(f"{index.root}: no style '{options.style}' in the split '{options.split}'; it has "
+                        f"{', '.join(pairs.styles)}")  # fmt: skip
     return [_pair(pairs, i, options, mismatch) for i in range(options.count)]
 
 
 def _pair(pairs: PairDataset, number: int, options: RecolorOptions, mismatch: Mismatch) -> Sample:
     generator = np.random.default_rng((options.seed, number))
     figures = [item for items in pairs.styles.values() for item in items]
-    item = figures[generator.integers(len(figures))]
+    drawn = pairs.styles[options.style] if options.style else figures
+    item = drawn[generator.integers(len(drawn))]
     others = [other for other in figures if (other.source == item.source) == (mismatch.style == "same")]
     others = [other for other in others if other.identity != item.identity]
     if not others:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from irodori.benchmark.recolor import REPORTED_PARTS
@@ -13,7 +13,37 @@ _LEGEND = (
 )
 
 
-def markdown(report: Mapping[str, Mapping[str, Any]]) -> str:
+def overview(report: Mapping[str, Mapping[str, Any]]) -> str:
+    """``report[model][condition]`` (of `irodori.benchmark.recolor.summarize`) as a table: models across, part accuracy.
+
+    The last rows are means over all conditions: ΔE2000, and part accuracy of eyes.
+    """
+    lines = ["| reference | " + " | ".join(report) + " |", "| --- |" + " ---: |" * len(report)]
+    conditions = list(next(iter(report.values())))
+    for condition in conditions:
+        cells = [_interval(report[model][condition]["part_accuracy"], 2) for model in report]
+        lines.append(f"| {condition} | " + " | ".join(cells) + " |")
+    for name, digits, pick in (("mean ΔE2000", 1, _mean_delta_e), ("eyes", 2, _eyes)):
+        cells = [_mean([pick(report[model][condition]) for condition in conditions], digits) for model in report]
+        lines.append(f"| *{name}, all rows* | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", "Part accuracy; brackets: 95 % bootstrap interval over images."])
+
+
+def _mean_delta_e(result: Mapping[str, Any]) -> float | None:
+    return result["delta_e"]["mean"]
+
+
+def _eyes(result: Mapping[str, Any]) -> float | None:
+    eyes = result["parts"].get("eyes")
+    return eyes["accuracy"] if eyes else None
+
+
+def _mean(values: Sequence[float | None], digits: int) -> str:
+    known = [value for value in values if value is not None]
+    return f"{sum(known) / len(known):.{digits}f}" if known else "–"
+
+
+def detailed(report: Mapping[str, Mapping[str, Any]]) -> str:
     """``report[model][condition]`` (of `irodori.benchmark.recolor.summarize` and `compare`) as a table."""
     columns = ("reference", "model", "part accuracy", "difference", "ΔE2000", *REPORTED_PARTS)
     lines = ["| " + " | ".join(columns) + " |", "| --- | --- |" + " ---: |" * (len(columns) - 2)]

@@ -47,6 +47,7 @@ class DataOptions:
     light_share: float = 0.0  # share of references with soft or cel shading; the truth stays flat
     sketches: tuple[str, ...] = ("ink", "xdog")  # kinds of line, one drawn at random for each pair
     vary_lines: bool = True  # thicker, softer, broken, noisy, fainter lines
+    leave_out: tuple[str, ...] = ()  # sources (styles) that are not used, to test on them as unseen
     sketch_warp: WarpOptions | None = None  # moves sketch and truth
     self_warp: WarpOptions = field(default_factory=WarpOptions)  # the paper's s(.)
     recolor_warp: WarpOptions = field(default_factory=lambda: WarpOptions(tps=0.03))
@@ -73,10 +74,15 @@ class PairDataset(Dataset[Draft]):
     ) -> None:  # fmt: skip
         self.root, self.options, self.image_size = index.root, options, image_size
         self.seed, self.length = seed, length
-        self.items = index.select(split)
+        self.items = [item for item in index.select(split) if item.source not in options.leave_out]
         self.styles = _recolorable(self.items)
         if not self.items:
             raise DataError(f"{index.root}: no drawings in the split '{split}'; prepare more pictures")
+        unknown = set(options.leave_out) - {item.source for item in index.items}
+        if unknown:
+            raise DataError(
+                f"{index.root}: data.leave_out names {sorted(unknown)[0]}, which is no source of this data set"
+            )
         if options.recolor_share > 0 and not self.styles:
             raise DataError(f"{index.root}: recolor pairs need vector art with named parts; set data.recolor_share=0")
         self.drawings = DrawingCache(index.root, image_size, cache_bytes)

@@ -93,15 +93,56 @@ def test_the_paired_difference_is_exact_where_all_images_agree():
 
 
 def test_only_differences_without_zero_are_bold():
-    from irodori.benchmark.tables import markdown
+    from irodori.benchmark.tables import detailed
 
     interval = {"mean": 0.5, "low": 0.4, "high": 0.6}
     result = {"part_accuracy": interval, "delta_e": interval, "parts": {}}
     unsure = {"part_accuracy": {"mean": 0.1, "low": -0.1, "high": 0.3}}
-    table = markdown({
+    table = detailed({
         "a": {"moved": result},
         "b": {"moved": result | {"against_first": {"part_accuracy": interval}}},
         "c": {"moved": result | {"against_first": unsure}},
     })  # fmt: skip
     assert "| moved | b | 0.50 [0.40, 0.60] | **+0.50 [+0.40, +0.60]** |" in table
     assert "| moved | c | 0.50 [0.40, 0.60] | +0.10 [-0.10, +0.30] |" in table
+
+
+def test_overview_has_a_row_for_each_condition_and_means_over_all():
+    from irodori.benchmark.tables import overview
+
+    def result(accuracy: float, eyes: float | None) -> dict[str, object]:
+        parts = {} if eyes is None else {"eyes": {"accuracy": eyes, "delta_e": 1.0, "count": 1}}
+        interval = {"mean": accuracy, "low": accuracy - 0.1, "high": accuracy + 0.1}
+        return {"part_accuracy": interval, "delta_e": {**interval, "mean": 10 * accuracy}, "parts": parts}
+
+    table = overview(
+        {
+            "a": {"still": result(0.5, 0.2), "moved": result(0.3, None)},
+            "b": {"still": result(1.0, None), "moved": result(1.0, None)},
+        }
+    )
+    assert "| still | 0.50 [0.40, 0.60] | 1.00 [0.90, 1.10] |" in table
+    assert "| *mean ΔE2000, all rows* | 4.0 | 10.0 |" in table
+    assert "| *eyes, all rows* | 0.20 | – |" in table
+
+
+def test_lines_do_not_count(dataset: Index):
+    """A coloring that is wrong only under drawn lines is perfect."""
+    samples = recolor_pairs(dataset, OPTIONS, MISMATCHES["same style, centered"])
+    assert any((sample.lines >= 0.5).any() for sample in samples)
+
+    class WrongLines(Oracle):
+        def colorize(self, inputs: Inputs, noise: Noise) -> Output:
+            image = super().colorize(inputs, noise).image
+            return Output(torch.where(self.samples[noise.seeds[0]].lines >= 0.5, -image, image))
+
+    assert summarize(score_system(WrongLines(samples), samples))["delta_e"]["mean"] == 0.0
+
+
+def test_sketches_of_one_style(dataset: Index):
+    from irodori.errors import DataError
+
+    options = RecolorOptions(count=3, image_size=32, split="train", style="round")
+    assert len(recolor_pairs(dataset, options, MISMATCHES["other style, centered"])) == 3
+    with pytest.raises(DataError, match="no style 'oval'.*round, square"):
+        recolor_pairs(dataset, RecolorOptions(split="train", style="oval"), MISMATCHES["same style, centered"])

@@ -352,3 +352,10 @@ def test_the_cache_stays_within_its_bytes_and_decodes_once(dataset: Index, monke
     for item in [*items, *items]:
         _ = large[item]
     assert len(decoded) == 18
+
+
+def test_sources_can_be_left_out(dataset: Index):
+    left = PairDataset(dataset, "train", DataOptions(leave_out=("round",)), 64, seed=3, length=100)
+    assert {item.source for item in left.items} == {"square"}
+    with pytest.raises(DataError, match="'?oval'?, which is no source"):
+        pairs(dataset, leave_out=("oval",))

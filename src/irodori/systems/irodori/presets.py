@@ -75,11 +75,27 @@ TINY = Recipe(
     training=TrainingOptions(images=64, batch_size=4, learning_rate=2e-3, ema=0.9),
 )  # fmt: skip
 
-BASE = replace(
+BASE_64 = replace(
     SMALL_64,
-    name="irodori/base",
-    about="What ships: started from irodori/base-64 and irodori/base-128",
-    system=IrodoriConfig(),
+    name="irodori/base-64",
+    about="First stage of what ships: 64 px",
+    training=replace(SMALL_64.training, images=48_000, decay="none", ema=0.998),
 )
 
-PRESETS = (BASE, SMALL_64, *SUPERVISIONS, *ABLATIONS, TINY)
+BASE_128 = replace(
+    BASE_64,
+    name="irodori/base-128",
+    about="Second stage: 128 px, started from irodori/base-64",
+    system=IrodoriConfig(image_size=128),
+    training=replace(BASE_64.training, images=40_000, learning_rate=6e-4, decay="cosine", seed=2),
+)
+
+BASE = replace(
+    BASE_128,
+    name="irodori/base",
+    about="What ships: 192 px, started from irodori/base-128",
+    system=IrodoriConfig(),
+    training=replace(BASE_128.training, images=8_000, learning_rate=2e-4, ema=0.99, seed=3),
+)
+
+PRESETS = (BASE_64, BASE_128, BASE, SMALL_64, *SUPERVISIONS, *ABLATIONS, TINY)

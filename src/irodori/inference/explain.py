@@ -25,13 +25,13 @@ PANEL, GAP, MARGIN = 640, 150, 24
 MAX_ARROWS = 8
 LEAST_AREA = 0.004
 """Smallest share of the sketch that a region with an arrow has."""
-APART = 40.0
-"""Two arrows end at least this far from each other at one end, in pixels of the sheet."""
+APART, APART_ALIKE = 40.0, 160.0
+"""How far apart two arrows are, both ends together, in pixels of the sheet; and two arrows of the same color."""
 BLOCK = 256
 """Cells of the sketch whose attention is looked at together."""
 AROUND = 0.12
 """How far around its strongest cell a place is averaged, as a share of the references' height."""
-TINT, GRAY = 0.62, (150, 150, 150)
+TINT, REFERENCE_TINT, GRAY = 0.75, 0.55, (140, 140, 140)
 
 Places = NDArray[np.float32]
 
@@ -102,7 +102,7 @@ def _tints(places: Places, layout: Layout) -> Pixels:
     across = np.clip((places[:, 0] - left) / max(layout.size[1] - MARGIN - left, 1), 0, 1)
     down = np.clip((places[:, 1] - MARGIN) / max(layout.size[0] - 2 * MARGIN, 1), 0, 1)
     hue = np.deg2rad(10 + 290 * down)
-    lab = np.stack([82 - 30 * across, 58 * np.cos(hue), 58 * np.sin(hue)], axis=1)
+    lab = np.stack([84 - 26 * across, 38 * np.cos(hue), 38 * np.sin(hue)], axis=1)
     rgb = lab_to_rgb(torch.from_numpy(lab.astype(np.float32)).T[None])
     return to_pixels(rgb[..., None])[:, 0]
 
@@ -124,8 +124,8 @@ def _reference_panel(picture: Pixels, place: tuple[float, float, float], layout:
     places = np.stack([x.reshape(-1) + place[0], y.reshape(-1) + place[1]], axis=1)
     tint = _tints(places, layout).reshape(panel.shape)
     gray = cv2.cvtColor(panel, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    shaded = tint * (0.35 + 0.65 * gray)[..., None]
-    return np.rint(TINT * shaded + (1 - TINT) * panel).astype(np.uint8)
+    shaded = tint * (0.6 + 0.4 * gray)[..., None]
+    return np.rint(REFERENCE_TINT * shaded + (1 - REFERENCE_TINT) * panel).astype(np.uint8)
 
 
 def _sketch_panel(
@@ -223,7 +223,7 @@ def choose_arrows(
         if len(arrows) == MAX_ARROWS or (sure is not None and sure[mask].mean() < 127):
             continue
         places = cells[own == region] if (own == region).any() else cells[_cell_under(mask, cells.shape)][None]
-        arrow = _arrow(mask, _medoid(places), shown, layout)
+        arrow = _arrow(mask, places, shown, correspondence, layout)
         if all(_is_apart(arrow, other) for other in arrows):
             arrows.append(arrow)
     return arrows
@@ -237,11 +237,26 @@ def _by_importance(regions: Regions) -> list[int]:
     return sorted(large, key=lambda region: (region in border, -int(areas[region])))
 
 
-def _arrow(mask: Mask, source: Places, shown: Pixels, layout: Layout) -> Arrow:
+def _arrow(mask: Mask, places: Places, shown: Pixels, correspondence: Correspondence, layout: Layout) -> Arrow:
+    """From where most cells of the region looked, among those that found about the color that the region shows."""
     column, row = innermost(mask)
     red, green, blue = (int(level) for level in np.median(shown[mask], axis=0))
+    miss = np.abs(_colors_at(places, correspondence, layout) - (red, green, blue)).sum(axis=1)
+    source = _medoid(places[miss <= np.median(miss)])
     end = layout.sketch[0] + column + 0.5, layout.sketch[1] + row + 0.5
     return Arrow((float(source[0]), float(source[1])), end, (red, green, blue))
+
+
+def _colors_at(places: Places, correspondence: Correspondence, layout: Layout) -> NDArray[np.int64]:
+    """The references' colors at places of the sheet: ``(N, 3)``."""
+    tops = [place[1] for place in layout.references[1:]]
+    found = []
+    for (x, y), number in zip(places, np.searchsorted(tops, places[:, 1], side="right"), strict=True):
+        picture, (left, top, scale) = correspondence.references[number], layout.references[number]
+        row = min(max(int((y - top) / scale), 0), picture.shape[0] - 1)
+        column = min(max(int((x - left) / scale), 0), picture.shape[1] - 1)
+        found.append(picture[row, column])
+    return np.array(found, np.int64)
 
 
 def _cell_under(mask: Mask, grid: tuple[int, ...]) -> tuple[int, int]:
@@ -256,9 +271,10 @@ def _medoid(places: Places) -> Places:
 
 
 def _is_apart(arrow: Arrow, other: Arrow) -> bool:
-    return (
-        max(np.hypot(a[0] - b[0], a[1] - b[1]) for a, b in ((arrow.start, other.start), (arrow.end, other.end))) > APART
-    )
+    ends = ((arrow.start, other.start), (arrow.end, other.end))
+    between = sum(float(np.hypot(a[0] - b[0], a[1] - b[1])) for a, b in ends)
+    alike = np.abs(np.subtract(arrow.color, other.color)).max() < 16
+    return between > (APART_ALIKE if alike else APART)
 
 
 def _draw(sheet: Pixels, arrow: Arrow) -> None:

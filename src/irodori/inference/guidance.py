@@ -91,7 +91,10 @@ def parse_palette(texts: Sequence[str]) -> tuple[Color, ...]:
 
 def parse_color(text: str) -> Color:
     """``"#rrggbb"``, or without the ``#``, which shells take for a comment."""
-    return parse_hex(text if text.startswith("#") else f"#{text}")
+    try:
+        return parse_hex(f"#{text.removeprefix('#')}")
+    except InputError:
+        raise InputError(f"{text!r} is not a color: write it as #rrggbb, such as #ff8000") from None
 
 
 def parse_references(texts: Sequence[str]) -> dict[str, list[Path]]:

@@ -19,6 +19,7 @@ from irodori.color import lab_to_rgb
 from irodori.image import Pixels, resize, to_pixels
 from irodori.inference.correspondence import Correspondence, Point, cell_center, innermost, without_padding
 from irodori.inference.finish import ColorCells, upsample_colors
+from irodori.inference.leaks import find_rooms
 from irodori.inference.regions import Mask, Regions, cell_regions, closed_regions, extend_regions
 
 PANEL, GAP, MARGIN = 640, 150, 24
@@ -212,7 +213,7 @@ def choose_arrows(
     confidence: Pixels | None,
 ) -> list[Arrow]:
     """At most `MAX_ARROWS`, the largest regions first, one around the figure last; lines: in panel size."""
-    regions = closed_regions(lines)
+    regions = find_rooms(closed_regions(lines))[0]  # so that open lines do not make one region of all
     cells = _fitted(sources, correspondence)
     own = cell_regions(extend_regions(regions), cells.shape[:2])
     shown = resize(colors, lines.shape)

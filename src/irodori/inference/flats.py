@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from irodori.image import Pixels
 from irodori.inference.finish import bands, extended_band, soften_under_ink
 from irodori.inference.guidance import Hint
-from irodori.inference.regions import Mask, Regions, closed_regions, nearest
+from irodori.inference.regions import Labels, Mask, Regions, closed_regions, grow_labels, nearest
 
 WORK_SIDE = 512
 """Longest side, in pixels, at which a region is divided."""
@@ -125,14 +125,7 @@ def _thickness(mask: Mask) -> NDArray[np.int32]:
     return thickness
 
 
-def _grow(labels: NDArray[np.uint16], thickness: NDArray[np.int32]) -> None:
+def _grow(labels: Labels, thickness: NDArray[np.int32]) -> None:
     """Grows labels, in place, over where thickness is not 0, the widest places first."""
-    kernels = (cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), np.ones((3, 3), np.uint8))  # in turn: nearly round
     for width in WIDTHS:
-        free, turn, idle = (thickness >= width) & (labels == 0), 0, 0
-        while idle < 2:
-            grown = cv2.dilate(labels, kernels[turn % 2])
-            new = free & (grown > 0)
-            labels[new] = grown[new]
-            free &= ~new
-            turn, idle = turn + 1, 0 if new.any() else idle + 1
+        grow_labels(labels, thickness >= width)

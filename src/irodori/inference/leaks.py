@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from irodori.image import Pixels
 from irodori.inference.regions import Regions, grow_labels, nearest
-from irodori.inference.votes import SMALL, Ballot, Evidence, count_votes
+from irodori.inference.votes import Ballot, Evidence, count_votes
 
 WORK_SIDE = 1024
 """Longest side, in pixels, at which rooms are looked for."""
 GAP = 0.01
 """Radius of the ball as a share of the longest side: gaps of up to twice that do not join rooms."""
+LEAST_PIXELS = 24
+"""A room of fewer network pixels says nothing clear."""
 CLEAR = 0.6
 """Share of a room's votes from which on its own color is clear."""
 ANOTHER = 20.0
@@ -96,5 +98,5 @@ def _clearly_another(ballot: Ballot, owner: NDArray[np.int64], pixel_area: float
     winner, decided = ballot.winners()
     share = ballot.votes.max(axis=1) / np.maximum(ballot.areas, 1)
     other = np.linalg.norm(ballot.lab[winner] - ballot.lab[common], axis=1) >= ANOTHER
-    large = ballot.areas >= SMALL * pixel_area
+    large = ballot.areas >= LEAST_PIXELS * pixel_area
     return np.asarray(decided & other & large & (share >= CLEAR))

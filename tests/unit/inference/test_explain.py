@@ -15,6 +15,7 @@ from irodori.inference.explain import (
     MAX_ARROWS,
     TINT,
     _layout,
+    _tints,
     choose_arrows,
     explain,
     key_places,
@@ -84,15 +85,17 @@ def test_a_page_of_boxes_has_few_arrows(reference):
     assert len(arrows) == MAX_ARROWS
 
 
-def test_the_same_tint_at_both_ends(result, reference):
+def test_a_place_has_the_tint_of_the_place_that_it_looked_at(result):
     picture = np.asarray(result.explain()).astype(int)
     layout = _layout(result.correspondence)
-    sketch_left, sketch_top, scale = layout.sketch
-    spots = []
-    for x in (12, 245 - 3):  # near the outer walls, where no arrow passes
-        spots.append(picture[round(sketch_top + 15 * scale), round(sketch_left + x * scale)])
-    assert np.abs(spots[0] - spots[1]).max() > 12  # left and right look at different places
-    assert picture.shape[1] > 2 * 640
+    (left, top, scale), (ref_left, ref_top, ref_scale) = layout.sketch, layout.references[0]
+    shown, wanted = [], []
+    for x in (30, 80, 170, 220):  # no arrow passes so high
+        shown.append(picture[round(top + 16 * scale), round(left + x * scale)])
+        mirrored = np.array([[ref_left + (256 - x) * ref_scale, ref_top + 16 * ref_scale]], np.float32)
+        wanted.append(TINT * _tints(mirrored, layout)[0].astype(int) + (1 - TINT) * 255)
+    assert np.abs(np.array(shown) - wanted).max() <= 6
+    assert np.abs(shown[0] - shown[-1]).max() > 20
 
 
 def test_hints_are_shown_as_decided_by_no_reference(reference):

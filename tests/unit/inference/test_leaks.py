@@ -57,7 +57,7 @@ def test_a_room_without_a_clear_color_is_not_split_off():
 def test_a_room_of_few_network_pixels_is_not_split_off():
     lines, colors = _leaking(5)
     regions = closed_regions(lines)
-    assert np.array_equal(split_leaks(regions, CHOICES, Evidence(colors, None, 1000.0)), regions)
+    assert np.array_equal(split_leaks(regions, CHOICES, Evidence(colors, None, 3000.0)), regions)
 
 
 def test_rooms_know_their_regions():

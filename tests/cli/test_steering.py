@@ -125,7 +125,7 @@ def test_hints_and_flats_with_a_system_that_takes_no_guidance(run, desk, tiny_mo
         (("--hint", "70,5=#ff0000"), ("70,5", "70x90")),
         (("--palette", "#ff0000,"), ("is not a color",)),
         (("--palette", "red"), ("'red'",)),
-        (("--reference", "hiar=blue.png"), ("'hiar'", "hair")),
+        (("--reference", "hiar=blue.png"), ("no file hiar=blue.png", "'hiar'", "did you mean hair")),
         (("--reference", "hair=gone.png"), ("gone.png",)),
         (("--reference", "hair="), ("'hair='",)),
         (("--reference", "blue.png", "--explain", "blue.png"), ("blue.png", "overwritten")),

@@ -109,9 +109,16 @@ def parse_references(texts: Sequence[str]) -> dict[str, list[Path]]:
         is_named = bool(equals) and part.replace("_", "").isalpha() and not Path(text).exists()
         if is_named and not file:
             raise InputError(f"{text!r} names no file: write a part and a file, such as hair=picture.png")
-        name, path = (checked_part(part), Path(file)) if is_named else (ALL_PARTS, Path(text))
+        name, path = (_part_of(part, text), Path(file)) if is_named else (ALL_PARTS, Path(text))
         found.setdefault(name, []).append(path)
     return found
+
+
+def _part_of(part: str, text: str) -> str:
+    try:
+        return checked_part(part)
+    except InputError as error:
+        raise InputError(f"there is no file {text}, and {error}") from None
 
 
 def describe(hints: Sequence[Hint], palette: Sequence[Color], snap: bool, parts: Sequence[str]) -> dict[str, str]:

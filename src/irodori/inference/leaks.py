@@ -40,10 +40,10 @@ def split_leaks(regions: Regions, choices: Pixels, evidence: Evidence) -> Region
         return regions
     numbers = owner.copy()
     numbers[apart] = int(regions.max()) + 1 + np.arange(int(apart.sum()))
-    return np.asarray(numbers[rooms], np.int32)
+    return numbers[rooms]
 
 
-def find_rooms(regions: Regions) -> tuple[Regions, NDArray[np.int64]]:
+def find_rooms(regions: Regions) -> tuple[Regions, NDArray[np.int32]]:
     """The rooms of all regions, ``(H, W)``, numbered from 1, 0 = ink; and the region of each room, ``(rooms + 1,)``.
 
     What is too narrow for the ball belongs to the room that it opens to; a region without any is one room.
@@ -52,16 +52,17 @@ def find_rooms(regions: Regions) -> tuple[Regions, NDArray[np.int64]]:
     labels, owner = _ball_rooms(small, max(2.0, GAP * max(small.shape)))
     areas = np.bincount(labels.reshape(-1), minlength=len(owner))
     areas[0] = 0
-    largest = np.zeros(int(regions.max()) + 1, np.int64)
+    largest = np.zeros(int(regions.max()) + 1, np.int32)
     for room in np.argsort(areas, kind="stable"):
         if areas[room]:
             largest[owner[room]] = room
     without = np.flatnonzero(largest[1:] == 0) + 1
     largest[without] = len(owner) + np.arange(len(without))
-    owner = np.concatenate([owner, without])
+    owner = np.concatenate([owner, without.astype(np.int32)])
     full = cv2.resize(labels, regions.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    rooms = np.where(owner[full] == regions, full, largest[regions])
-    return np.where(regions > 0, rooms, 0).astype(np.int32), owner
+    rooms: Regions = np.where(owner[full] == regions, full, largest[regions])
+    rooms[regions == 0] = 0
+    return rooms, owner
 
 
 def _shrink(regions: Regions) -> Regions:
@@ -74,15 +75,15 @@ def _shrink(regions: Regions) -> Regions:
     return np.where(ink > 0, np.int32(0), small)  # of thin lines nothing may be lost: rooms would join
 
 
-def _ball_rooms(regions: Regions, radius: float) -> tuple[Regions, NDArray[np.int64]]:
+def _ball_rooms(regions: Regions, radius: float) -> tuple[Regions, NDArray[np.int32]]:
     """Rooms, from 1, and the region of each: what the ball covers, grown into what is too narrow for it."""
     edge = np.pad(regions > 0, 1, mode="edge")
     distance = cv2.distanceTransform(edge.view(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
     centers = distance >= radius
     count, found = cv2.connectedComponents(centers.view(np.uint8), connectivity=4, ltype=cv2.CV_32S)
     if not 1 < count <= np.iinfo(np.uint16).max:
-        return np.zeros_like(regions), np.zeros(1, np.int64)
-    owner = np.zeros(count, np.int64)
+        return np.zeros_like(regions), np.zeros(1, np.int32)
+    owner = np.zeros(count, np.int32)
     owner[found[centers]] = regions[centers]
     index, away = nearest(centers)
     labels = np.where((away < radius) & (regions > 0), found.reshape(-1)[index], 0).astype(np.uint16)
@@ -90,7 +91,7 @@ def _ball_rooms(regions: Regions, radius: float) -> tuple[Regions, NDArray[np.in
     return np.where(owner[labels] == regions, labels, 0).astype(np.int32), owner
 
 
-def _clearly_another(ballot: Ballot, owner: NDArray[np.int64], pixel_area: float) -> NDArray[np.bool_]:
+def _clearly_another(ballot: Ballot, owner: NDArray[np.int32], pixel_area: float) -> NDArray[np.bool_]:
     """Which rooms ``(rooms + 1,)`` have a clear color of their own, far from the one of their whole region."""
     votes = np.zeros((int(owner.max()) + 1, ballot.votes.shape[1]), np.int64)
     np.add.at(votes, owner, ballot.votes)

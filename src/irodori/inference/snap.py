@@ -72,11 +72,12 @@ def _lean(
 
 def _neighbors(regions: Regions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """All ordered pairs of regions that only a line separates."""
-    own = extend_regions(regions).astype(np.int64)
+    own = extend_regions(regions)
     count, pairs = int(own.max()) + 1, []
     for one, other in ((own[:, :-1], own[:, 1:]), (own[:-1], own[1:])):
         meet = one != other
-        pairs += [one[meet] * count + other[meet], other[meet] * count + one[meet]]
+        first, second = one[meet].astype(np.int64), other[meet].astype(np.int64)
+        pairs += [first * count + second, second * count + first]
     both = np.unique(np.concatenate(pairs))
     return both // count, both % count
 

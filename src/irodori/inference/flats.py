@@ -26,7 +26,9 @@ def lay_flats(colors: Pixels, regions: Regions, flats: Pixels, chosen: Mask) -> 
     for band in bands(regions.shape):
         own = extended_band(regions, band)
         painted = chosen[own]
-        colors[band][painted] = flats[own[painted]]
+        if not painted.any():
+            continue
+        cv2.copyTo(np.take(flats, own, axis=0), painted.view(np.uint8), colors[band])
         soften_under_ink(colors[band], regions[band] == 0)
 
 

@@ -46,7 +46,7 @@ def region_flats(regions: Regions, choices: Pixels, evidence: Evidence) -> tuple
     count = int(regions.max()) + 1
     if not len(choices):
         return np.zeros((count, 3), np.uint8), np.zeros(count, np.bool_)
-    ballot = count_votes(regions, choices, evidence)
+    ballot = count_votes(regions, choices, evidence, count)
     winner, decided = ballot.winners()
     small = (ballot.areas < SMALL * evidence.pixel_area) & (ballot.areas > 0)
     small[0] = False

@@ -34,10 +34,15 @@ class Evidence:
     confidence: Pixels | None
     pixel_area: float
 
+    def every(self, step: int) -> Evidence:
+        """Every n-th pixel in both directions."""
+        confidence = None if self.confidence is None else self.confidence[::step, ::step]
+        return Evidence(self.colors[::step, ::step], confidence, self.pixel_area / step**2)
 
-def count_votes(regions: Regions, choices: Pixels, evidence: Evidence) -> Ballot:
-    """The votes of all pixels, ``regions (H, W)``, for the choices ``(K, 3)``."""
-    ballot = Ballot(choices, int(regions.max()) + 1)
+
+def count_votes(regions: Regions, choices: Pixels, evidence: Evidence, count: int) -> Ballot:
+    """The votes of all pixels, ``regions (H, W)`` of numbers below `count`, for the choices ``(K, 3)``."""
+    ballot = Ballot(choices, count)
     for band in bands(regions.shape):
         confidence = None if evidence.confidence is None else evidence.confidence[band]
         ballot.add(regions[band], evidence.colors[band], confidence)
@@ -57,9 +62,8 @@ class Ballot:
 
     def add(self, regions: Regions, colors: Pixels, confidence: Pixels | None) -> None:
         """The pixels of a band of rows."""
-        step = 256 // LEVELS
-        code = (colors // step).astype(np.int32) @ np.array([LEVELS**2, LEVELS, 1], np.int32)
-        flat, code = regions.reshape(-1), code.reshape(-1)
+        red, green, blue = (colors[..., c].astype(np.int32) // (256 // LEVELS) for c in range(3))
+        flat, code = regions.reshape(-1), ((red * LEVELS + green) * LEVELS + blue).reshape(-1)
         choice = self.table[code]
         shape, index = self.votes.shape, flat.astype(np.int64) * len(self.lab) + choice
         self.votes += np.bincount(index, minlength=self.votes.size).reshape(shape)

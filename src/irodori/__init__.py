@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from irodori.errors import ConfigError, DataError, InputError, IrodoriError, WeightsError
     from irodori.inference.colorizer import Colorizer
     from irodori.inference.correspondence import Correspondence
+    from irodori.inference.guidance import Hint
     from irodori.inference.result import Result
 
     __version__: str
@@ -26,6 +27,7 @@ __all__ = [
     "ConfigError",
     "Correspondence",
     "DataError",
+    "Hint",
     "InputError",
     "IrodoriError",
     "Result",
@@ -37,6 +39,7 @@ __all__ = [
 _HOMES = {
     "Colorizer": "irodori.inference.colorizer",
     "Correspondence": "irodori.inference.correspondence",
+    "Hint": "irodori.inference.guidance",
     "Result": "irodori.inference.result",
     **dict.fromkeys(("ConfigError", "DataError", "InputError", "IrodoriError", "WeightsError"), "irodori.errors"),
 }

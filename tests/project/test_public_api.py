@@ -12,6 +12,7 @@ RECORDED = [
     "ConfigError",
     "Correspondence",
     "DataError",
+    "Hint",
     "InputError",
     "IrodoriError",
     "Result",
@@ -21,8 +22,14 @@ RECORDED = [
 ]
 
 COLORIZER = ["from_pretrained", "run", "save_pretrained", "set_reference", "set_sketch", "weights_hash"]
-RESULT = ["color_pixels", "colors_only", "image", "lines", "pixels", "save"]
-RESULT_FIELDS = ["correspondence", "drawing", "mode", "network_image", "notices", "provenance"]
+RESULT = [
+    *("choices", "color_pixels", "colors_only", "confidence", "explain", "hints", "image", "lines"),
+    *("network_confidence", "network_warped", "pixels", "save", "warped_reference"),
+]
+RESULT_FIELDS = [
+    *("choices", "correspondence", "drawing", "hints", "mode", "network_confidence", "network_image", "network_warped"),
+    *("notices", "provenance"),
+]
 
 
 def _public(kind):

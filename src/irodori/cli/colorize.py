@@ -37,9 +37,9 @@ class PointType(click.ParamType):
     "references",
     metavar="REF",
     multiple=True,
-    type=PATH,
-    help="Picture whose colors to take; give it again to use several at once.  A folder: for each sketch the "
-    "reference of the same name, or its only picture for all.  Left out: colored without a reference.",
+    help="Picture whose colors to take; give it again to use several at once.  hair=PICTURE: for that part alone.  "
+    "A folder: for each sketch the reference of the same name, or its only picture for all.  "
+    "Left out: colored without a reference.",
 )
 @click.option("-o", "--output", required=True, type=PATH, help="File, or folder for several sketches.")
 @click.option("--model", default="scft-small", show_default=True, help="Shipped name, file, folder or hub repository.")
@@ -66,12 +66,16 @@ class PointType(click.ParamType):
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--attention", type=PATH, help="Also write a picture of where sketch points looked (file, or folder).")
 @click.option("--point", "points", multiple=True, type=PointType(), help="Sketch point for --attention; repeatable.")
+@click.option("--explain", type=PATH, help="Also write a picture of what colored which part (file, or folder).")
+@click.option("--hint", "hints", metavar="X,Y=COLOR", multiple=True, help="Color at a place, as 120,85=#ff8000; again.")
+@click.option("--palette", metavar="COLOR,...", multiple=True, help="Colors to choose from, as ff8000,2060c0.")
+@click.option("--snap", is_flag=True, help="Make each closed region one flat color, exactly one of the reference's.")
 @click.option("--overwrite", is_flag=True, help="Color again what is there already, and replace foreign files.")
 @click.option("--offline", is_flag=True, help="Never ask the network for weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines of text.")
 def command(
     sketches: tuple[Path, ...],
-    references: tuple[Path, ...],
+    references: tuple[str, ...],
     output: Path,
     model: str,
     device: str,
@@ -85,15 +89,19 @@ def command(
     Each SKETCH is a picture or a folder of them; the result has its exact size.  A run that was stopped goes on
     where it was when it is started again.
     """
-    if settings["attention"] and not references:
-        raise click.UsageError("--attention shows where in a reference the colors came from: give --reference too")
+    for name in ("attention", "explain"):
+        if settings[name] and not references:
+            raise click.UsageError(f"--{name} shows where in a reference the colors came from: give --reference too")
     start = time.perf_counter()
     from irodori.inference.batch import Options, run_jobs
     from irodori.inference.colorizer import Colorizer
+    from irodori.inference.guidance import parse_hint, parse_palette, parse_references
     from irodori.inference.plan import plan_jobs
 
+    settings["hints"] = tuple(parse_hint(hint) for hint in settings["hints"])
+    settings["palette"] = parse_palette(settings["palette"])
     options = Options(**settings)
-    jobs = plan_jobs(sketches, references, output)
+    jobs = plan_jobs(sketches, parse_references(references), output)
     colorizer = Colorizer.from_pretrained(model, device=device, offline=offline)
     on_done = _ignore if as_json else _print_done
     report = run_jobs(colorizer, jobs, options, overwrite=overwrite, on_done=on_done)
@@ -129,8 +137,10 @@ def _as_json(report: BatchReport, options: Options, seconds: float) -> dict[str,
         {
             "sketch": str(done.job.sketch),
             "references": [str(path) for path in done.job.references],
+            "reference_parts": list(done.job.parts),
             "output": str(done.job.output),
             "attention": str(done.attention) if done.attention else None,
+            "explanation": str(done.explanation) if done.explanation else None,
             "notices": list(done.notices),
             "provenance": done.provenance,
             "seconds": round(done.seconds, 3),

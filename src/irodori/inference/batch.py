@@ -10,16 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
+import numpy as np
 from tqdm import tqdm
 
 from irodori.errors import InputError, IrodoriError
+from irodori.image import Pixels
 from irodori.image_io import read_metadata, write_image
-from irodori.inference.colorizer import Colorizer, check_image_size, check_lines
+from irodori.inference.colorizer import Colorizer, check_image_size, check_lines, check_steering
 from irodori.inference.correspondence import Point
 from irodori.inference.finish import LineMode
-from irodori.inference.plan import Job, attention_file, check_attention, plan_jobs
+from irodori.inference.guidance import Color, Hint, color_tensor, describe
+from irodori.inference.plan import Job, check_side_pictures, plan_jobs, side_picture
 from irodori.inference.prepare import Polarity
 from irodori.inference.result import METADATA_KEY, Result
+from irodori.systems.base import Guidance
 
 __all__ = ["BatchReport", "Done", "Job", "Options", "plan_jobs", "run_jobs"]
 
@@ -30,6 +34,8 @@ class Options:
 
     attention: a file, or for several sketches a folder, for pictures of where the points looked; None: not wanted.
     points: ``(x, y)`` in sketch pixels for those pictures; empty: chosen by the program.
+    explain: a file or a folder for pictures of which part of the references colored which part of the sketch.
+    hints, palette, snap: see `Colorizer.run`; hints are for a single sketch.
     """
 
     lines: LineMode = "keep"
@@ -38,9 +44,14 @@ class Options:
     seed: int = 0
     attention: Path | None = None
     points: tuple[Point, ...] = ()
+    explain: Path | None = None
+    hints: tuple[Hint, ...] = ()
+    palette: tuple[Color, ...] = ()
+    snap: bool = False
 
     def __post_init__(self) -> None:
         check_lines(self.lines)
+        check_steering(self.lines, self.hints, self.snap)
         if self.image_size is not None:
             check_image_size(self.image_size)
 
@@ -54,6 +65,7 @@ class Done:
     provenance: dict[str, str]
     seconds: float
     attention: Path | None = None
+    explanation: Path | None = None
 
 
 @dataclass
@@ -82,7 +94,8 @@ def run_jobs(
     overwrite: also outputs that are there already, whoever made them.  on_done: called after each written file.
     """
     options = options or Options()
-    check_attention(jobs, options.attention)
+    check_side_pictures(jobs, options.attention, options.explain)
+    _check_guidance(colorizer, jobs, options)
     runner, report = _Runner(colorizer, options), BatchReport()
     for job in tqdm(jobs, desc="coloring", unit="sketch", disable=len(jobs) < 2):
         try:
@@ -104,6 +117,14 @@ def run_jobs(
     return report
 
 
+def _check_guidance(colorizer: Colorizer, jobs: Sequence[Job], options: Options) -> None:
+    """InputError for what would fail for every sketch alike."""
+    if options.hints and len(jobs) > 1:
+        raise InputError(f"hints are places in one drawing, but there are {len(jobs)} sketches: color it by itself")
+    uses = next(((job.parts,) for job in jobs if any(job.parts)), ())
+    colorizer.system.check_guidance(Guidance(palette=color_tensor(options.palette), uses=uses))
+
+
 def _is_memory(error: Exception) -> bool:
     """Whether an error of torch, OpenCV or Python itself says that memory ran out; they share no type."""
     text = str(error).lower()
@@ -115,7 +136,7 @@ class _Runner:
 
     def __init__(self, colorizer: Colorizer, options: Options) -> None:
         self.colorizer, self.options = colorizer, options
-        self.references: tuple[Path, ...] | None = None
+        self.references: tuple[tuple[Path, ...], tuple[str, ...]] | None = None
         self.hashes: dict[Path, str] = {}
 
     def run(self, job: Job, overwrite: bool) -> Done | None:
@@ -123,24 +144,27 @@ class _Runner:
         if job.problem:
             raise InputError(job.problem)
         start = time.perf_counter()
-        attention = attention_file(job, self.options.attention)
+        attention, explanation = (side_picture(job, path) for path in (self.options.attention, self.options.explain))
+        pictures = [path for path in (attention, explanation) if path is not None]
         wanted = self._fingerprint(job)
-        if not overwrite and job.output.exists() and self._is_current(job.output, wanted, attention):
+        if not overwrite and job.output.exists() and self._is_current(job.output, wanted, pictures):
             return None
         result = self._color(job)
-        if attention is not None:
-            self._write_attention(attention, result, job)
-        result.save(job.output, extra=wanted)
-        return Done(job, result.notices, result.provenance, time.perf_counter() - start, attention)
+        for path, pixels in self._side_pictures(attention, explanation, result, job):
+            write_image(path, pixels)
+        result.save(job.output, extra={key: value for key, value in wanted.items() if value})
+        return Done(job, result.notices, result.provenance, time.perf_counter() - start, attention, explanation)
 
     def _color(self, job: Job) -> Result:
         options = self.options
         self.colorizer.set_sketch(job.sketch, polarity=options.polarity, image_size=options.image_size)
-        if job.references != self.references:
+        if (job.references, job.parts) != self.references:
             self.references = None  # if one of them cannot be read, the next job must not believe that it is set
-            self.colorizer.set_reference(list(job.references))
-            self.references = job.references
-        return self.colorizer.run(seed=options.seed, lines=options.lines)
+            self.colorizer.set_reference(_references(job))
+            self.references = job.references, job.parts
+        return self.colorizer.run(
+            options.seed, options.lines, hints=options.hints, palette=options.palette, snap=options.snap
+        )
 
     def _fingerprint(self, job: Job) -> dict[str, str]:
         """Inputs, model and options: two outputs with the same fingerprint are the same picture."""
@@ -153,6 +177,7 @@ class _Runner:
             "seed": str(self.options.seed),
             "sketch_sha256": content_hash(job.sketch),
             "reference_sha256": " ".join(self._reference_hash(path) for path in job.references),
+            **describe(self.options.hints, self.options.palette, self.options.snap, job.parts),
         }
 
     def _reference_hash(self, path: Path) -> str:
@@ -160,18 +185,38 @@ class _Runner:
             self.hashes[path] = content_hash(path)
         return self.hashes[path]
 
-    def _is_current(self, output: Path, wanted: dict[str, str], attention: Path | None) -> bool:
+    def _is_current(self, output: Path, wanted: dict[str, str], pictures: Sequence[Path]) -> bool:
         """Whether the output is what this job would make; InputError if it is not even a file of this program."""
         found = _provenance(output)
         if found is None:
             raise InputError(f"{output} exists and was not made by irodori: choose another output, or --overwrite it")
-        matches = wanted["weights"] != "" and all(found.get(key) == value for key, value in wanted.items())
-        return matches and (attention is None or attention.exists())
+        matches = wanted["weights"] != "" and all(found.get(key, "") == value for key, value in wanted.items())
+        return matches and all(path.exists() for path in pictures)
 
-    def _write_attention(self, path: Path, result: Result, job: Job) -> None:
+    def _side_pictures(
+        self, attention: Path | None, explanation: Path | None, result: Result, job: Job
+    ) -> list[tuple[Path, Pixels]]:
+        """All that is wanted beside the result, made before any of it is written."""
+        found: list[tuple[Path, Pixels]] = []
+        if attention is None and explanation is None:
+            return found
         if result.correspondence is None:
             raise InputError(f"{job.sketch}: the model {self.colorizer.name} has no attention to show: leave it out")
-        write_image(path, result.correspondence.picture(self.options.points))
+        if attention is not None:
+            found.append((attention, result.correspondence.picture(self.options.points)))
+        if explanation is not None:
+            found.append((explanation, np.asarray(result.explain())))
+        return found
+
+
+def _references(job: Job) -> list[Path] | dict[str, list[Path]]:
+    """A job's references as `Colorizer.set_reference` takes them."""
+    if not any(job.parts):
+        return list(job.references)
+    found: dict[str, list[Path]] = {}
+    for part, path in zip(job.parts, job.references, strict=True):
+        found.setdefault(part, []).append(path)
+    return found
 
 
 def content_hash(path: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,20 @@ from irodori.errors import InputError
 from irodori.image import Geometry, Pixels, to_pixels
 from irodori.image_io import ImageSource, over_paper, read_image
 from irodori.inference.correspondence import Correspondence
+from irodori.inference.dominant import dominant_colors
 from irodori.inference.finish import LINE_MODES, LineMode
+from irodori.inference.guidance import (
+    ALL_PARTS,
+    Color,
+    Hint,
+    by_part,
+    checked_color,
+    checked_hints,
+    color_tensor,
+    describe,
+    hint_tensor,
+    uses_of,
+)
 from irodori.inference.prepare import Polarity, PreparedSketch, prepare_sketch
 from irodori.inference.result import Result
 from irodori.systems import load_system
@@ -29,7 +42,9 @@ from irodori.weights import WEIGHTS_FILE, file_hash, resolve
 DEVICES = ("auto", "cpu", "cuda")
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 64, 1024
 
-References = ImageSource | Sequence[ImageSource]
+Pictures = ImageSource | Sequence[ImageSource]
+References = Pictures | Mapping[str, Pictures]
+"""One picture, several for everything, or ``{part name: picture or pictures}``; the name "" is for all other parts."""
 
 
 class Colorizer:
@@ -53,6 +68,9 @@ class Colorizer:
         self._polarity: Polarity = "auto"
         self._image_size = system.image_size
         self._references: tuple[Pixels, ...] = ()
+        self._parts: tuple[str, ...] = ()
+        self._uses: tuple[tuple[str, ...], ...] = ()
+        self._dominant: Pixels | None = None
         self._sketch_input: Tensor | None = None
         self._sketch_code: Any = None
         self._reference_code: Any = None
@@ -93,17 +111,22 @@ class Colorizer:
         lines: LineMode = "keep",
         polarity: Polarity = "auto",
         image_size: int | None = None,
+        hints: Sequence[Hint] = (),
+        palette: Sequence[Color] = (),
+        snap: bool = False,
     ) -> Result:
         """Colors a sketch after one or several references, or after none.
 
-        Images are paths, PIL images or arrays.  lines: "keep" the artist's, the "model"'s, or "none".
+        Images are paths, PIL images or arrays; references for named parts: ``{"hair": a, "clothes": b, "": c}``.
+        lines: "keep" the artist's, the "model"'s, or "none".
         polarity: "dark" or "light" lines, or "auto".  image_size: longest side at which the network works, 64…1024.
+        hints, palette, snap: see `run`.
         Raises InputError for anything that cannot be used.
         """
         check_lines(lines)
         self.set_sketch(sketch, polarity=polarity, image_size=image_size)
         self.set_reference(reference)
-        return self.run(seed=seed, lines=lines)
+        return self.run(seed=seed, lines=lines, hints=hints, palette=palette, snap=snap)
 
     def set_sketch(
         self, sketch: ImageSource, *, polarity: Polarity = "auto", image_size: int | None = None
@@ -118,27 +141,74 @@ class Colorizer:
         return prepared
 
     def set_reference(self, reference: References | None) -> None:
-        """Reads one reference or several; None or an empty list: the system colors without one."""
-        self._references = tuple(over_paper(read_image(source)) for source in _as_list(reference))
-        self._reference_code = None
+        """Reads one reference or several; None or an empty list: the system colors without one.
+
+        A mapping gives them for named parts; a picture that is given for several parts is encoded once.
+        """
+        parts, pictures = _as_pairs(reference)
+        distinct, names = _merge([over_paper(read_image(picture)) for picture in pictures], parts)
+        uses = uses_of(names)
+        self.system.check_guidance(Guidance(uses=uses))
+        self._references, self._parts, self._uses = distinct, parts, uses
+        self._reference_code = self._dominant = None
 
     @torch.inference_mode()
-    def run(self, seed: int = 0, lines: LineMode = "keep") -> Result:
-        """Colors what was set; encodings are kept for the next run."""
+    def run(
+        self,
+        seed: int = 0,
+        lines: LineMode = "keep",
+        *,
+        hints: Sequence[Hint] = (),
+        palette: Sequence[Color] = (),
+        snap: bool = False,
+    ) -> Result:
+        """Colors what was set; encodings are kept for the next run.
+
+        hints: colors at places; the closed region around each gets exactly its color, whatever the system.
+        palette: colors to choose from, for systems that take one.
+        snap: makes every closed region one flat color, and that exactly a color of the references.
+        """
         check_lines(lines)
         if self._sketch is None:
             raise InputError("there is no sketch yet: call set_sketch before run")
         geometry = self._geometry(self._sketch.lines)
+        hints = checked_hints(hints, geometry.size)
+        palette = tuple(checked_color(color) for color in palette)
+        guidance = self._guidance(hints, palette, geometry)
+        check_steering(lines, hints, snap)
         self._encode(geometry)
-        output: Output = self.system.paint(self._sketch_code, self._reference_code, Noise((seed,)), Guidance())
+        output: Output = self.system.paint(self._sketch_code, self._reference_code, Noise((seed,)), guidance)
         return Result(
             network_image=to_pixels(geometry.crop(output.image)),
             drawing=self._sketch.lines,
             mode=lines,
             correspondence=self._correspondence(output.attention, geometry),
             notices=self._sketch.notices,
-            provenance=self._provenance(seed, lines),
+            provenance=self._provenance(seed, lines) | _given(describe(hints, palette, snap, self._parts)),
+            hints=hints,
+            choices=self._choices(guidance, hints, palette) if snap else None,
+            network_warped=_map_pixels(output.warped_reference, geometry),
+            network_confidence=_confidence_pixels(output.confidence, geometry),
         )
+
+    def _guidance(self, hints: tuple[Hint, ...], palette: tuple[Color, ...], geometry: Geometry) -> Guidance:
+        """What the system is told; a system that takes no hints has them laid on its color layer alone."""
+        told = hint_tensor(hints, geometry) if "hints" in self.system.takes else None
+        colors = color_tensor(palette)
+        guidance = Guidance(
+            None if told is None else told.to(self.device),
+            None if colors is None else colors.to(self.device),
+            self._uses,
+        )
+        self.system.check_guidance(guidance)
+        return guidance
+
+    def _choices(self, guidance: Guidance, hints: tuple[Hint, ...], palette: tuple[Color, ...]) -> Pixels:
+        """Colors that flats may have: those of the references, and of guidance that the system was told."""
+        if self._dominant is None:
+            self._dominant = dominant_colors(self._references)
+        told = [*palette, *(hint.color for hint in hints if guidance.hints is not None)]
+        return np.concatenate([self._dominant, np.array(told, np.uint8).reshape(-1, 3)])
 
     def _geometry(self, pixels: Pixels) -> Geometry:
         return Geometry((pixels.shape[0], pixels.shape[1]), self._image_size, self.system.size_multiple)
@@ -184,12 +254,52 @@ def select_device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and has_gpu else "cpu")
 
 
-def _as_list(reference: References | None) -> list[ImageSource]:
+def _as_pairs(reference: References | None) -> tuple[tuple[str, ...], list[ImageSource]]:
+    """Part names, "" for all, and pictures, one beside the other."""
     if reference is None:
-        return []
-    if isinstance(reference, (str, Path, bytes, Image.Image, np.ndarray)):
-        return [reference]
-    return list(reference)
+        return (), []
+    if isinstance(reference, Mapping):
+        pairs = by_part(reference)
+        return tuple(part for part, _ in pairs), [picture for _, picture in pairs]
+    one = isinstance(reference, (str, Path, bytes, Image.Image, np.ndarray))
+    pictures: list[Any] = [reference] if one else list(reference)  # type: ignore[arg-type]
+    return (ALL_PARTS,) * len(pictures), pictures
+
+
+def _merge(pictures: Sequence[Pixels], parts: Sequence[str]) -> tuple[tuple[Pixels, ...], list[list[str]]]:
+    """Pictures without those that are there already for another part, and the part names of each."""
+    distinct: list[Pixels] = []
+    names: list[list[str]] = []
+    for picture, part in zip(pictures, parts, strict=True):
+        same = [i for i, other in enumerate(distinct) if part not in names[i] and np.array_equal(other, picture)]
+        if same:
+            names[same[0]].append(part)
+        else:
+            distinct.append(picture)
+            names.append([part])
+    return tuple(distinct), names
+
+
+def _given(steering: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in steering.items() if value}
+
+
+def _map_pixels(image: Tensor | None, geometry: Geometry) -> Pixels | None:
+    return None if image is None else to_pixels(geometry.crop(image))
+
+
+def _confidence_pixels(confidence: Tensor | None, geometry: Geometry) -> Pixels | None:
+    """``(1, 1, h, w)`` in 0…1 to ``(h, w)`` in 0…255."""
+    return None if confidence is None else to_pixels(geometry.crop(confidence) * 2 - 1)[..., 0]
+
+
+def check_steering(lines: LineMode, hints: Sequence[Hint], snap: bool) -> None:
+    """InputError for what the network's own picture cannot have: its areas are not those of the drawing."""
+    if lines == "model" and (hints or snap):
+        raise InputError(
+            f"{'hints' if hints else 'flats'} belong to the drawing's regions, not to lines that the model drew: "
+            "use the line mode keep or none"
+        )
 
 
 def check_image_size(image_size: int) -> int:

@@ -48,7 +48,7 @@ class Correspondence:
         maps = self._maps(x, y)
         index = int(np.argmax([grid.max() for grid in maps]))
         row, column = np.unravel_index(int(maps[index].argmax()), maps[index].shape)
-        x_ref, y_ref = _cell_center((int(row), int(column)), maps[index].shape, self.reference_geometries[index])
+        x_ref, y_ref = cell_center((int(row), int(column)), maps[index].shape, self.reference_geometries[index])
         return index, x_ref, y_ref, float(maps[index][row, column])
 
     def heatmap(self, x: float, y: float, reference_index: int = 0) -> HeatMap:
@@ -85,7 +85,7 @@ class Correspondence:
         sizes = [rows * columns for rows, columns in self.attention.reference_grids]
         parts = np.split(weights, np.cumsum(sizes)[:-1])
         pairs = zip(parts, self.attention.reference_grids, self.reference_geometries, strict=True)
-        return [_without_padding(part.reshape(grid), geometry) for part, grid, geometry in pairs]
+        return [without_padding(part.reshape(grid), geometry) for part, grid, geometry in pairs]
 
     def _query(self, x: float, y: float) -> int:
         rows, columns = self.attention.sketch_grid
@@ -96,7 +96,8 @@ class Correspondence:
         return row * columns + column
 
 
-def _without_padding(grid: HeatMap, geometry: Geometry) -> HeatMap:
+def without_padding(grid: HeatMap, geometry: Geometry) -> HeatMap:
+    """An attention map over one picture's cells, 0 on those that lie wholly in its padding."""
     rows, columns = (
         -(-fitted * cells // side)
         for fitted, cells, side in zip(geometry.fitted_size, grid.shape, geometry.network_size, strict=True)
@@ -106,7 +107,7 @@ def _without_padding(grid: HeatMap, geometry: Geometry) -> HeatMap:
     return inside
 
 
-def _cell_center(cell: tuple[int, int], grid: tuple[int, ...], geometry: Geometry) -> Point:
+def cell_center(cell: tuple[int, int], grid: tuple[int, ...], geometry: Geometry) -> Point:
     """The center of a grid cell ``(row, column)`` as a point of the file, clipped to it."""
     places = []
     for axis in (1, 0):
@@ -126,11 +127,12 @@ def default_points(lines: Pixels, count: int = NUM_POINTS) -> list[Point]:
     border = np.unique(np.concatenate([regions[0], regions[-1], regions[:, 0], regions[:, -1]]))
     order = sorted(range(len(areas)), key=lambda region: (region in border, -int(areas[region])))
     chosen = [region for region in order if areas[region] > 0][:count]
-    inner = [_innermost(regions == region) for region in chosen]
+    inner = [innermost(regions == region) for region in chosen]
     return [((x + 0.5) / scale - 0.5, (y + 0.5) / scale - 0.5) for x, y in inner] or [(0.0, 0.0)]
 
 
-def _innermost(mask: NDArray[np.bool_]) -> tuple[int, int]:
+def innermost(mask: NDArray[np.bool_]) -> tuple[int, int]:
+    """The pixel ``(x, y)`` of a mask that is farthest from its edge."""
     padded = np.pad(mask.view(np.uint8), 1)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
     row, column = np.unravel_index(int(distance.argmax()), distance.shape)

@@ -7,6 +7,7 @@ lines go on top (`composite`).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -145,16 +146,23 @@ def upsample_colors(cells: ColorCells, regions: Regions) -> Pixels:
     height, width = regions.shape
     colors: Pixels = np.asarray(cv2.resize(cells.colors, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
     common, means = _common_region(cells.regions), _region_means(cells, int(regions.max()))
-    band_rows = max(BAND_PIXELS // width, HALO_ROWS)
-    for top in range(0, height, band_rows):
-        band = slice(top, min(top + band_rows, height))
-        own = _extended_band(regions, band)
+    for band in bands(regions.shape):
+        own = extended_band(regions, band)
         _recolor_band(colors[band], own, _grid(height, cells.regions.shape[0])[band], cells, common, means)
-        _soften_under_ink(colors[band], regions[band] == 0)
+        soften_under_ink(colors[band], regions[band] == 0)
     return colors
 
 
-def _extended_band(regions: Regions, band: slice) -> Regions:
+def bands(size: tuple[int, ...]) -> Iterator[slice]:
+    """Rows of a large ``(height, width)``, a few at a time, which bounds the memory of what is done to them."""
+    height, width = size
+    rows = max(BAND_PIXELS // width, HALO_ROWS)
+    for top in range(0, height, rows):
+        yield slice(top, min(top + rows, height))
+
+
+def extended_band(regions: Regions, band: slice) -> Regions:
+    """Some rows of the regions, with ink given to the nearest region (`extend_regions`)."""
     start = max(band.start - HALO_ROWS, 0)
     return extend_regions(regions[start : band.stop + HALO_ROWS])[band.start - start : band.stop - start]
 
@@ -255,7 +263,7 @@ def _cell_weight(dy: NDArray[np.float32], dx: NDArray[np.float32], reach: int) -
     return np.asarray(np.exp(-(dy**2 + dx**2)), dtype=np.float32)
 
 
-def _soften_under_ink(colors: Pixels, ink: Mask) -> None:
+def soften_under_ink(colors: Pixels, ink: Mask) -> None:
     """Blurs the color layer under the ink alone, in place, so that regions meet without stair steps."""
     cv2.copyTo(cv2.blur(colors, (3, 3)), ink.view(np.uint8), colors)
 

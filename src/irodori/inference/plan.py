@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,25 +19,32 @@ class Job:
     """One sketch to color.
 
     problem: a sentence if it is known beforehand that the job cannot be done, else empty.
+    parts: for each reference the part that it is for, "" for all others; empty: no reference is for a named part.
     """
 
     sketch: Path
     references: tuple[Path, ...]
     output: Path
     problem: str = ""
+    parts: tuple[str, ...] = ()
 
 
-def plan_jobs(sketches: Sequence[Path], references: Sequence[Path], output: Path) -> list[Job]:
+def plan_jobs(
+    sketches: Sequence[Path], references: Sequence[Path] | Mapping[str, Sequence[Path]], output: Path
+) -> list[Job]:
     """One job per sketch; folders stand for the images in them.
 
+    References for named parts are a mapping from part name to files, "" for all other parts.
     Reference files are all used for each sketch.  A single reference folder is paired with the sketches by the stem
     of the file names, or, with a single picture in it, used for all.
     Raises InputError when nothing can be done: no sketch, an output that cannot be written or is one of the inputs.
     """
     files = expand(sketches)
     targets = plan_outputs(files, output, into_folder=len(files) != 1 or any(path.is_dir() for path in sketches))
-    pool, partners = _reference_pool(references)
-    jobs = [_pair(sketch, target, pool, partners) for sketch, target in zip(files, targets, strict=True)]
+    by_part = references if isinstance(references, Mapping) else {"": references}
+    parts = tuple(part for part, paths in by_part.items() for _ in paths) if any(by_part) else ()
+    pool, partners = _reference_pool([path for paths in by_part.values() for path in paths])
+    jobs = [_pair(sketch, target, pool, partners, parts) for sketch, target in zip(files, targets, strict=True)]
     _refuse_overwriting(targets, [*files, *pool, *partners.values()])
     return jobs
 
@@ -96,23 +103,26 @@ def check_folder(folder: Path) -> None:
         raise InputError(f"nothing can be written into {folder} ({reason}): choose another output folder") from error
 
 
-def attention_file(job: Job, attention: Path | None) -> Path | None:
-    """Where the attention picture of a job goes: a path with an image suffix is a file, any other a folder."""
-    if attention is None or not job.references:
+def side_picture(job: Job, target: Path | None) -> Path | None:
+    """Where a picture beside a job's result goes: a path with an image suffix is a file, any other a folder."""
+    if target is None or not job.references:
         return None
-    is_file = attention.suffix.lower() in supported_suffixes and not attention.is_dir()
-    return attention if is_file else attention / f"{job.output.stem}.png"
+    is_file = target.suffix.lower() in supported_suffixes and not target.is_dir()
+    return target if is_file else target / f"{job.output.stem}.png"
 
 
-def check_attention(jobs: Sequence[Job], attention: Path | None) -> None:
-    """InputError when attention pictures cannot be written, or would take the place of an input or a result."""
-    targets = [target for job in jobs if (target := attention_file(job, attention)) is not None]
-    if not targets:
-        return
-    if len(set(targets)) < len(targets):
-        raise InputError(f"{attention} is one file, but there are several sketches: give a folder for the attention")
-    check_folder(targets[0].parent)
-    _refuse_overwriting(targets, [path for job in jobs for path in (job.sketch, job.output, *job.references)])
+def check_side_pictures(jobs: Sequence[Job], *wanted: Path | None) -> None:
+    """InputError when pictures beside the results cannot be written, or would replace an input, a result or another."""
+    taken = [path for job in jobs for path in (job.sketch, job.output, *job.references)]
+    for path in wanted:
+        targets = [target for job in jobs if (target := side_picture(job, path)) is not None]
+        if not targets:
+            continue
+        if len(set(targets)) < len(targets):
+            raise InputError(f"{path} is one file, but there are several sketches: give a folder for these pictures")
+        check_folder(targets[0].parent)
+        _refuse_overwriting(targets, taken)
+        taken += targets
 
 
 def _reference_pool(references: Sequence[Path]) -> tuple[tuple[Path, ...], dict[str, Path]]:
@@ -135,13 +145,13 @@ def _reference_pool(references: Sequence[Path]) -> tuple[tuple[Path, ...], dict[
     return (), partners
 
 
-def _pair(sketch: Path, output: Path, pool: tuple[Path, ...], partners: dict[str, Path]) -> Job:
+def _pair(sketch: Path, output: Path, pool: tuple[Path, ...], partners: dict[str, Path], parts: tuple[str, ...]) -> Job:
     if not partners:
-        return Job(sketch, pool, output)
+        return Job(sketch, pool, output, parts=parts)
     partner = partners.get(sketch.stem)
     if partner is None:
         return Job(sketch, (), output, f"{sketch} has no reference of the same name in the reference folder: add one")
-    return Job(sketch, (partner,), output)
+    return Job(sketch, (partner,), output, parts=parts)
 
 
 def _refuse_overwriting(targets: Sequence[Path], taken: Sequence[Path]) -> None:

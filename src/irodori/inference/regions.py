@@ -19,6 +19,7 @@ PROBES = ((0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25))
 
 Regions = NDArray[np.int32]
 Mask = NDArray[np.bool_]
+Labels = NDArray[np.uint16]
 
 
 def closed_regions(lines: Pixels) -> Regions:
@@ -50,6 +51,21 @@ def nearest(samples: Mask) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     index = np.zeros(int(labels.max()) + 1, dtype=np.int32)
     index[labels[samples]] = np.flatnonzero(samples)
     return index[labels], np.asarray(distance, dtype=np.float32)
+
+
+def grow_labels(labels: Labels, free: Mask) -> None:
+    """Grows labels, in place, all equally fast, over free pixels that have none: 0.
+
+    Never diagonally, so that no label passes a diagonal line one pixel wide.
+    """
+    free, kernel = free & (labels == 0), cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    while True:
+        grown = cv2.dilate(labels, kernel)
+        new = free & (grown > 0)
+        if not new.any():
+            return
+        labels[new] = grown[new]
+        free &= ~new
 
 
 def cell_regions(regions: Regions, size: tuple[int, int]) -> Regions:

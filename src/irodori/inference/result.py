@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
-from irodori.image import Pixels
+from irodori.errors import InputError
+from irodori.image import Pixels, resize
 from irodori.image_io import write_image
 from irodori.inference.correspondence import Correspondence
+from irodori.inference.explain import explain
 from irodori.inference.finish import LineMode, composite, fill_colors
+from irodori.inference.flats import hinted_mask, paint_hints
+from irodori.inference.guidance import Hint
+from irodori.inference.snap import Evidence, snap_colors
 
 METADATA_KEY = "irodori"
 """Under this key files carry the provenance, as JSON."""
@@ -27,6 +33,9 @@ class Result:
     drawing: ``(H, W)`` uint8, the lines as they were understood.
     mode: what `.image` does with lines.  correspondence: None without a reference or attention.
     notices: sentences about what was done to the sketch.  provenance: model, weights, options, seed.
+    hints: colors that the closed regions under them get exactly.
+    choices: ``(K, 3)`` uint8, the colors that flats may have; None: colors are not made flat.
+    network_warped, network_confidence: ``(h, w, 3)`` and ``(h, w)`` uint8, None from a system that does not tell.
     """
 
     network_image: Pixels
@@ -35,6 +44,10 @@ class Result:
     correspondence: Correspondence | None
     notices: tuple[str, ...]
     provenance: dict[str, str]
+    hints: tuple[Hint, ...] = ()
+    choices: Pixels | None = None
+    network_warped: Pixels | None = None
+    network_confidence: Pixels | None = None
 
     @cached_property
     def pixels(self) -> Pixels:
@@ -44,8 +57,23 @@ class Result:
 
     @cached_property
     def color_pixels(self) -> Pixels:
-        """The colors without any line, ``(H, W, 3)`` uint8."""
-        return fill_colors(self.network_image, self.drawing)
+        """The colors without any line, ``(H, W, 3)`` uint8: as the network gave them, made flat, hints laid on."""
+        colors = fill_colors(self.network_image, self.drawing)
+        if self.choices is not None:
+            colors = snap_colors(colors, self.drawing, self.choices, self._evidence(colors))
+        return paint_hints(colors, self.drawing, self.hints) if self.hints else colors
+
+    def _evidence(self, colors: Pixels) -> Evidence:
+        warped, confidence = self.network_warped, self.network_confidence
+        return Evidence(
+            colors if warped is None else fill_colors(warped, self.drawing),
+            None if confidence is None else resize(confidence, self._size),
+            self.drawing.size / (self.network_image.shape[0] * self.network_image.shape[1]),
+        )
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        return self.drawing.shape[0], self.drawing.shape[1]
 
     @property
     def image(self) -> Image.Image:
@@ -61,6 +89,35 @@ class Result:
     def lines(self) -> Image.Image:
         """The lines as they were understood, dark on white, as a grayscale image."""
         return Image.fromarray(self.drawing)
+
+    @property
+    def warped_reference(self) -> Image.Image | None:
+        """The references' colors brought to their places, before any refinement; None if the system does not tell."""
+        return None if self.network_warped is None else Image.fromarray(fill_colors(self.network_warped, self.drawing))
+
+    @property
+    def confidence(self) -> Image.Image | None:
+        """How much of each color comes from a reference or from guidance, as a grayscale image; None if not told."""
+        if self.network_confidence is None:
+            return None
+        levels = resize(self.network_confidence, self._size)
+        return Image.fromarray(np.where(hinted_mask(self.drawing, self.hints), np.uint8(255), levels))
+
+    def explain(self) -> Image.Image:
+        """A picture of which part of the references colored which part of the sketch (`irodori.inference.explain`).
+
+        Raises InputError if there is no reference or the system has no attention.
+        """
+        if self.correspondence is None:
+            raise InputError("there is nothing to explain: give a reference, and a model with attention")
+        return Image.fromarray(explain(self.correspondence, self.color_pixels, self._reference_share()))
+
+    def _reference_share(self) -> Pixels | None:
+        """How much the references decided, 0…255: nothing where a hint lies."""
+        hinted = hinted_mask(self.drawing, self.hints)
+        if self.network_confidence is None:
+            return np.where(hinted, np.uint8(0), np.uint8(255)) if self.hints else None
+        return np.where(hinted, np.uint8(0), resize(self.network_confidence, self._size))
 
     def save(self, path: str | Path, extra: Mapping[str, str] | None = None) -> None:
         """Writes `.image`, whole or not at all, with provenance (and `extra`) inside; the suffix chooses the format."""

@@ -199,9 +199,8 @@ class System(nn.Module, ABC):
         """InputError for guidance of a kind that the system does not take."""
         foreign = sorted(guidance.kinds - self.takes)
         if foreign:
-            raise InputError(
-                f"the system {self.name} takes no {foreign[0]}: leave them out, or use the model irodori-base"
-            )
+            kind = {"uses": "references for named parts"}.get(foreign[0], foreign[0])
+            raise InputError(f"the system {self.name} takes no {kind}: leave it out, or use the model irodori-base")
 
     def forward(self, phase: str, batch: Sample) -> dict[str, Tensor]:
         """The losses; the training loop calls the module so that distributed wrappers see the call."""

@@ -1,0 +1,171 @@
+"""What the artist steers with: hints, a palette, references for named parts; as values, as text and as tensors."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from irodori.color import parse_hex, to_hex
+from irodori.data.index import PART_NAMES
+from irodori.errors import InputError
+from irodori.image import Geometry, from_uint8
+
+Color = tuple[int, int, int]
+"""Red, green, blue in 0…255."""
+
+ALL_PARTS = ""
+"""As a part name: all parts that no other reference is given for."""
+
+
+class Hint(NamedTuple):
+    """A color at a place of the drawing: ``x, y`` in its pixels, centers at integers; ``color`` in 0…255."""
+
+    x: float
+    y: float
+    color: Color
+
+
+# --- checks ----------------------------------------------------------------------------------------------------------
+
+
+def checked_hints(hints: Sequence[Hint], size: tuple[int, int]) -> tuple[Hint, ...]:
+    """Hints as given, for a drawing of ``(height, width)``; InputError for one outside it or without a color."""
+    height, width = size
+    found = tuple(Hint(float(x), float(y), checked_color(color)) for x, y, color in hints)
+    for x, y, _ in found:
+        if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
+            raise InputError(f"the hint {x:g},{y:g} lies outside the sketch of {width}x{height} pixels: move it inside")
+    return found
+
+
+def checked_color(color: Sequence[int]) -> Color:
+    """A color as a tuple of three numbers; InputError for anything else."""
+    if len(color) != 3 or not all(0 <= level <= 255 and int(level) == level for level in color):
+        raise InputError(f"{tuple(color)} is not a color: red, green and blue are whole numbers from 0 to 255")
+    red, green, blue = (int(level) for level in color)
+    return red, green, blue
+
+
+def checked_part(name: str) -> str:
+    """A part name as given, or `ALL_PARTS`; InputError, with the nearest name, for one that does not exist."""
+    if name not in (ALL_PARTS, *PART_NAMES):
+        close = difflib.get_close_matches(name, PART_NAMES, n=1, cutoff=0.5)
+        remedy = f"did you mean {close[0]}?" if close else f"use one of {', '.join(PART_NAMES)}"
+        raise InputError(f"{name!r} is no part that a reference can be for: {remedy}")
+    return name
+
+
+# --- text ------------------------------------------------------------------------------------------------------------
+
+
+def parse_hint(text: str) -> Hint:
+    """``"x,y=#rrggbb"`` to a hint.
+
+    >>> parse_hint("120,85=#ff8000")
+    Hint(x=120.0, y=85.0, color=(255, 128, 0))
+    """
+    place, equals, color = text.partition("=")
+    try:
+        x, y = (float(part) for part in place.split(","))
+    except ValueError:
+        x = math.nan
+    if not equals or not (math.isfinite(x) and math.isfinite(y)):
+        raise InputError(f"{text!r} is not a hint: write a place and a color, such as 120,85=#ff8000")
+    return Hint(x, y, parse_color(color))
+
+
+def parse_palette(texts: Sequence[str]) -> tuple[Color, ...]:
+    """Lists of colors with commas between them to one palette.
+
+    >>> parse_palette(["#ff8000,#ffffff", "000000"])
+    ((255, 128, 0), (255, 255, 255), (0, 0, 0))
+    """
+    return tuple(parse_color(part.strip()) for text in texts for part in text.split(","))
+
+
+def parse_color(text: str) -> Color:
+    """``"#rrggbb"``, or without the ``#``, which shells take for a comment."""
+    try:
+        return parse_hex(f"#{text.removeprefix('#')}")
+    except InputError:
+        raise InputError(f"{text!r} is not a color: write it as #rrggbb, such as #ff8000") from None
+
+
+def parse_references(texts: Sequence[str]) -> dict[str, list[Path]]:
+    """``"FILE"`` and ``"PART=FILE"`` to files for each part; a file that exists is a file, whatever its name.
+
+    >>> parse_references(["hair=a.png", "b.png"])
+    {'hair': [PosixPath('a.png')], '': [PosixPath('b.png')]}
+    """
+    found: dict[str, list[Path]] = {}
+    for text in texts:
+        part, equals, file = text.partition("=")
+        is_named = bool(equals) and part.replace("_", "").isalpha() and not Path(text).exists()
+        if is_named and not file:
+            raise InputError(f"{text!r} names no file: write a part and a file, such as hair=picture.png")
+        name, path = (_part_of(part, text), Path(file)) if is_named else (ALL_PARTS, Path(text))
+        found.setdefault(name, []).append(path)
+    return found
+
+
+def _part_of(part: str, text: str) -> str:
+    try:
+        return checked_part(part)
+    except InputError as error:
+        raise InputError(f"there is no file {text}, and {error}") from None
+
+
+def describe(hints: Sequence[Hint], palette: Sequence[Color], snap: bool, parts: Sequence[str]) -> dict[str, str]:
+    """Steering in words that provenance keeps; an empty text: not given.  parts: for each reference."""
+    return {
+        "hints": " ".join(f"{hint.x:g},{hint.y:g}={to_hex(hint.color)}" for hint in hints),
+        "palette": " ".join(to_hex(color) for color in palette),
+        "snap": "yes" if snap else "",
+        "reference_parts": " ".join(part or "*" for part in parts) if any(parts) else "",
+    }
+
+
+# --- tensors ---------------------------------------------------------------------------------------------------------
+
+
+def hint_tensor(hints: Sequence[Hint], geometry: Geometry) -> Tensor | None:
+    """Hints as the network takes them, ``(1, N, 5)`` (`irodori.systems.base.Guidance`); None without any."""
+    if not hints:
+        return None
+    points = [geometry.to_network((hint.x, hint.y)) for hint in hints]
+    colors = color_tensor([hint.color for hint in hints])
+    assert colors is not None
+    return torch.cat([torch.tensor([points], dtype=torch.float32), colors], dim=-1)
+
+
+def color_tensor(colors: Sequence[Color]) -> Tensor | None:
+    """Colors as the network takes them, ``(1, M, 3)`` in [-1, 1]; None without any."""
+    return from_uint8(torch.tensor([list(colors)])) if colors else None
+
+
+def uses_of(parts: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """For each picture the names of all parts that it is for, from the names that it was given for.
+
+    Names all parts, also those meant by `ALL_PARTS`, so that a picture can be for hair and for all the rest.
+    Empty if no picture is for a named part.
+    """
+    named = {name for names in parts for name in names} - {ALL_PARTS}
+    if not named:
+        return ()
+    rest = tuple(name for name in PART_NAMES if name not in named)
+    return tuple(tuple(name for name in names if name) + (rest if ALL_PARTS in names else ()) for names in parts)
+
+
+def by_part(references: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """``{part: picture or pictures}`` as pairs in the order given; InputError for an unknown part."""
+    return [
+        (checked_part(part), picture)
+        for part, pictures in references.items()
+        for picture in (pictures if isinstance(pictures, (list, tuple)) else [pictures])
+    ]

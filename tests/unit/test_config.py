@@ -8,7 +8,6 @@ from irodori.config import from_dict, override, parse_assignments, read_toml, to
 from irodori.errors import ConfigError
 from irodori.systems import PRESETS, preset
 from irodori.systems.recipe import Recipe
-from irodori.systems.scft.config import SCFTConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,6 +57,16 @@ SUPERVISIONS = (
              system={"weights": LossWeights(attention=0, parts=0)}),
 )  # fmt: skip
 
+UNSEEN = _variant("unseen", "One style left out, to be tested on it", data={"leave_out": ("toon-head",)})
+
+_FIRST_HALF = SUPERVISIONS[4]  # references in place
+CURRICULUM = (
+    replace(_FIRST_HALF, name="irodori/small-64-curriculum-1", about="First half of a curriculum: references in place",
+            training=replace(SMALL_64.training, images=4_000, decay="none")),
+    replace(SMALL_64, name="irodori/small-64-curriculum-2", about="Second half: references moved; start from the first",
+            training=replace(SMALL_64.training, images=4_000, warmup_images=0, seed=2)),
+)  # fmt: skip
+
 ABLATIONS = (
     _variant("features", "Attention carries learned features; the decoder makes the colors",
              system={"values": "features", "value_channels": 11}),
@@ -98,4 +108,4 @@ BASE = replace(
     training=replace(BASE_128.training, images=8_000, learning_rate=2e-4, ema=0.99, seed=3),
 )
 
-PRESETS = (BASE_64, BASE_128, BASE, SMALL_64, *SUPERVISIONS, *ABLATIONS, TINY)
+PRESETS = (BASE_64, BASE_128, BASE, SMALL_64, *SUPERVISIONS, *CURRICULUM, UNSEEN, *ABLATIONS, TINY)

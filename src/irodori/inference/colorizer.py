@@ -187,6 +187,7 @@ class Colorizer:
             provenance=self._provenance(seed, lines) | _given(describe(hints, palette, snap, self._parts)),
             hints=hints,
             choices=self._choices(guidance, hints, palette) if snap else None,
+            inked=self.system.draws_lines,
             network_warped=_map_pixels(output.warped_reference, geometry),
             network_confidence=_confidence_pixels(output.confidence, geometry),
         )

@@ -35,6 +35,7 @@ class Result:
     notices: sentences about what was done to the sketch.  provenance: model, weights, options, seed.
     hints: colors that the closed regions under them get exactly.
     choices: ``(K, 3)`` uint8, the colors that flats may have; None: colors are not made flat.
+    inked: whether the network drew the lines.
     network_warped, network_confidence: ``(h, w, 3)`` and ``(h, w)`` uint8, None from a system that does not tell.
     """
 
@@ -46,6 +47,7 @@ class Result:
     provenance: dict[str, str]
     hints: tuple[Hint, ...] = ()
     choices: Pixels | None = None
+    inked: bool = True
     network_warped: Pixels | None = None
     network_confidence: Pixels | None = None
 
@@ -58,7 +60,7 @@ class Result:
     @cached_property
     def color_pixels(self) -> Pixels:
         """The colors without any line, ``(H, W, 3)`` uint8: as the network gave them, made flat, hints laid on."""
-        colors = fill_colors(self.network_image, self.drawing)
+        colors = fill_colors(self.network_image, self.drawing, self.inked)
         if self.choices is not None:
             colors = snap_colors(colors, self.drawing, self.choices, self._evidence(colors))
         return paint_hints(colors, self.drawing, self.hints) if self.hints else colors
@@ -66,7 +68,7 @@ class Result:
     def _evidence(self, colors: Pixels) -> Evidence:
         warped, confidence = self.network_warped, self.network_confidence
         return Evidence(
-            colors if warped is None else fill_colors(warped, self.drawing),
+            colors if warped is None else fill_colors(warped, self.drawing, self.inked),
             None if confidence is None else resize(confidence, self._size),
             self.drawing.size / (self.network_image.shape[0] * self.network_image.shape[1]),
         )
@@ -93,7 +95,9 @@ class Result:
     @property
     def warped_reference(self) -> Image.Image | None:
         """The references' colors brought to their places, before any refinement; None if the system does not tell."""
-        return None if self.network_warped is None else Image.fromarray(fill_colors(self.network_warped, self.drawing))
+        if self.network_warped is None:
+            return None
+        return Image.fromarray(fill_colors(self.network_warped, self.drawing, self.inked))
 
     @property
     def confidence(self) -> Image.Image | None:

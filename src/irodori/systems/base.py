@@ -132,6 +132,7 @@ class System(nn.Module, ABC):
     name: ClassVar[str]
     config_type: ClassVar[type]
     size_multiple: ClassVar[int]
+    draws_lines: ClassVar[bool] = True  # False: `Output.image` is a color layer, on which lines are composited
     takes: ClassVar[frozenset[str]] = frozenset()  # kinds of `Guidance` that it understands
 
     def __init__(self, config: Any) -> None:

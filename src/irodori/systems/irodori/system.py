@@ -42,6 +42,7 @@ class Irodori(System):
     name: ClassVar[str] = "irodori"
     config_type: ClassVar[type] = IrodoriConfig
     size_multiple: ClassVar[int] = 8
+    draws_lines: ClassVar[bool] = False
     takes: ClassVar[frozenset[str]] = frozenset({"hints", "palette", "uses"})
 
     def __init__(self, config: IrodoriConfig) -> None:

@@ -36,7 +36,7 @@ HALO_ROWS = 32
 """Bands are extended by this many rows: ink further from any paper has no side, and takes the plain color."""
 INKED = 8
 """A cell is inked from 3 % of its area: one line through a cell 31 pixels wide."""
-MOSTLY_INK = MOSTLY_OWN = 153
+MOSTLY_INK = 153
 SOLID_CELLS = 4.0
 """Ink further than this from paper is no line but a solid area, which keeps the color that the network gave it."""
 SPREAD_CELLS, MAX_SPREAD_CELLS, ALIKE = 2, 32, 64
@@ -71,18 +71,14 @@ def fill_colors(image: Pixels, lines: Pixels, inked: bool = True) -> Pixels:
 def lift_lines(image: Pixels, lines: Pixels, regions: Regions, inked: bool = True) -> ColorCells:
     """Replaces the ink of a network image ``(h, w, 3)`` by the colors beside it.
 
-    Of a network that draws no lines, only cells that lie across or under a line are replaced.
     In cells on a line or next to one, clean colors of the same region spread (`spread_colors`).  Cells that they do
-    not reach, as among dense strokes, keep what the network painted, brightened by the ink that they contain, and
-    averaged so that cells wholly in the region count most.
+    not reach, as among dense strokes, keep what the network painted, brightened by the ink that they contain if it
+    is `inked`, and averaged so that cells wholly in the region count most.
     """
     size = image.shape[:2]
     own, ink = cell_regions(regions, size), ink_share(regions, size)
-    if inked:
-        clean = (cv2.dilate((ink > INKED).view(np.uint8), np.ones((3, 3), np.uint8)) == 0) & (own > 0)
-        colors = np.where(clean[..., None], image, remove_ink(image, lines))
-    else:
-        clean, colors = region_share(regions, own) >= MOSTLY_OWN, image.copy()
+    clean = (cv2.dilate((ink > INKED).view(np.uint8), np.ones((3, 3), np.uint8)) == 0) & (own > 0)
+    colors = np.where(clean[..., None], image, remove_ink(image, lines)) if inked else image.copy()
     unreached = spread_colors(colors, own, clean)
     _average_where(colors, unreached, own, region_share(regions, own))
     samples = (own > 0) & (~unreached | (ink < MOSTLY_INK))

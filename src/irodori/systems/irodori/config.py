@@ -45,7 +45,7 @@ class GuidanceOptions:
 class IrodoriConfig:
     """Two encoders into one domain, one attention over all sources of color, a light refinement."""
 
-    image_size: int = 192  # longest side of training images, pixels
+    image_size: int = 128  # longest side of training images, pixels
     channels: tuple[int, int, int] = (16, 64, 128)  # at 1/2, 1/4 and 1/8 of the image
     num_shared_blocks: int = 3  # transformer blocks at 1/8 that sketch and references share
     num_cross_blocks: int = 1  # blocks in which the sketch looks at the references

@@ -92,20 +92,12 @@ BASE_64 = replace(
     training=replace(SMALL_64.training, images=48_000, decay="none", ema=0.998),
 )
 
-BASE_128 = replace(
+BASE = replace(
     BASE_64,
-    name="irodori/base-128",
-    about="Second stage: 128 px, started from irodori/base-64",
-    system=IrodoriConfig(image_size=128),
+    name="irodori/base",
+    about="What ships: 128 px, started from irodori/base-64",
+    system=IrodoriConfig(),
     training=replace(BASE_64.training, images=40_000, learning_rate=6e-4, decay="cosine", seed=2),
 )
 
-BASE = replace(
-    BASE_128,
-    name="irodori/base",
-    about="What ships: 192 px, started from irodori/base-128",
-    system=IrodoriConfig(),
-    training=replace(BASE_128.training, images=8_000, learning_rate=2e-4, ema=0.99, seed=3),
-)
-
-PRESETS = (BASE_64, BASE_128, BASE, SMALL_64, *SUPERVISIONS, *CURRICULUM, UNSEEN, *ABLATIONS, TINY)
+PRESETS = (BASE_64, BASE, SMALL_64, *SUPERVISIONS, *CURRICULUM, UNSEEN, *ABLATIONS, TINY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 import torch
@@ -10,13 +10,14 @@ import torch.nn.functional as F
 
 from batches import plain_sample
 from irodori.data.index import PART_NAMES
+from irodori.data.sample import Sample
 from irodori.errors import ConfigError, InputError
 from irodori.systems import build_system, preset
 from irodori.systems.base import Guidance, Inputs
-from irodori.systems.irodori.config import GuidanceOptions, IrodoriConfig
+from irodori.systems.irodori.config import GuidanceOptions, IrodoriConfig, LossWeights
 from irodori.systems.irodori.guidance import draw_guidance
 from irodori.systems.irodori.labels import HINTED, NUM_LABELS, balance, cell_shares
-from irodori.systems.irodori.losses import attention_loss, label_hits, offered_labels
+from irodori.systems.irodori.losses import attention_loss, color_terms, drawn_lines, label_hits, offered_labels
 from irodori.systems.irodori.networks import Transport, convex_upsample
 from irodori.systems.irodori.sources import Sources
 from irodori.systems.irodori.system import Irodori
@@ -251,6 +252,23 @@ def test_attention_loss_at_known_values():
     loss = attention_loss(wanted, found, empty, offered, torch.ones(1, 1, 1, 2))
     assert loss.item() == pytest.approx((torch.tensor(4.0).log() + torch.tensor(2.0).log()).item() / 2)
     assert label_hits(wanted, found, offered).item() == pytest.approx(0.25)
+
+
+def test_truth_is_asked_for_off_the_lines_of_the_art_and_of_pictures_off_all_ink():
+    batch = plain_sample(count=2)
+    sketch = batch.sketch.clone()
+    sketch[:, :, 3] = -1.0  # a border that only the sketch draws
+    batch = replace(batch, sketch=sketch, parts=torch.stack([batch.parts[0], torch.full_like(batch.parts[0], -1)]))
+    figure, picture = drawn_lines(batch)
+    assert torch.equal(figure, batch.lines[0])
+    assert torch.equal(picture, (sketch[1] < 0).float())
+    wrong = torch.where(batch.lines[:1] > 0, -batch.color[:1], batch.color[:1])
+    one = Sample(*(getattr(batch, field.name)[:1] for field in fields(Sample)))
+    terms = color_terms(LossWeights(), one, wrong, wrong)
+    assert terms["reconstruction"].item() == terms["transport"].item() == 0.0
+    terms = color_terms(LossWeights(), one, wrong + 0.1, wrong)
+    assert terms["residual"].item() == pytest.approx(0.2 * 0.1, rel=1e-4)
+    assert terms["reconstruction"].item() == pytest.approx(4 * 0.1, rel=0.05)
 
 
 def test_offered_labels_count_references_and_present_dabs():

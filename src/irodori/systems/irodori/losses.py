@@ -19,13 +19,23 @@ def color_terms(weights: LossWeights, batch: Sample, image: Tensor, transported:
 
     Only where the truth is known and off the lines: those are composited afterwards, what is under them is free.
     """
-    where = batch.valid * (1 - batch.lines) * (batch.sketch > 0) * balance(batch.parts)
+    where = batch.valid * (1 - drawn_lines(batch)) * balance(batch.parts)
     terms = {"reconstruction": weights.reconstruction * masked_l1(image, batch.color, where)}
     if weights.transport:
         terms["transport"] = weights.transport * masked_l1(transported, batch.color, where)
     if weights.residual:
         terms["residual"] = weights.residual * (image - transported).abs().mean()
     return terms
+
+
+def drawn_lines(batch: Sample) -> Tensor:
+    """Where the truth shows lines, ``(B, 1, H, W)`` in 0…1: known in art with parts, else wherever the sketch has ink.
+
+    In art with parts the truth goes on under the borders that a sketch draws between them; small parts such as an iris
+    may lie under such borders altogether.
+    """
+    has_parts = (batch.parts >= 0).flatten(1).any(1)[:, None, None, None]
+    return torch.where(has_parts, batch.lines, (batch.sketch <= 0).to(batch.lines))
 
 
 def attention_loss(wanted: Tensor, found: Tensor, empty: Tensor, offered: Tensor, cell_weights: Tensor) -> Tensor:

@@ -69,6 +69,6 @@ for size in [int(word) for word in sys.argv[2:]] or [128, 256]:
         fused = milliseconds(lambda: compiled(*inputs))  # noqa: B023
     line = f"{size}²: eager {eager:.0f} ms, torch.compile {fused:.0f} ms (after {cost:.0f} s)"
     try:
-        print(f"{line}, ONNX Runtime {milliseconds(onnx_runtime(model, inputs)):.0f} ms")
+        print(f"{line}, ONNX Runtime {milliseconds(onnx_runtime(model, inputs)):.0f} ms", flush=True)
     except ImportError:
-        print(f"{line}; ONNX Runtime is not installed")
+        print(f"{line}; ONNX Runtime is not installed", flush=True)

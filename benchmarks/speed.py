@@ -108,7 +108,9 @@ def whole_colorize_seconds(model: str) -> float:
 
 
 def main() -> None:
-    model = sys.argv[1] if len(sys.argv) > 1 else "scft-small"
+    from irodori.weights import DEFAULT
+
+    model = sys.argv[1] if len(sys.argv) > 1 else DEFAULT
     start_up, whole = command_seconds("--help"), whole_colorize_seconds(model)
     print(
         f"effective cores: {effective_cores():.2f}; model: {model}; whole commands: `irodori --help` {start_up:.2f} s,"

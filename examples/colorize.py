@@ -8,7 +8,7 @@ here = Path(__file__).parent
 out = Path("colored")
 out.mkdir(exist_ok=True)
 
-colorizer = Colorizer.from_pretrained("scft-small")
+colorizer = Colorizer.from_pretrained("irodori-base")
 
 # Everything in one call; paths, PIL images and numpy arrays are accepted.
 sketch = sorted((here / "sketches").glob("*.png"))[0]

@@ -8,10 +8,11 @@ import numpy as np
 from irodori import Colorizer
 from irodori.data.prepare import square
 from irodori.image_io import over_paper, read_image, write_image
+from irodori.weights import DEFAULT
 
 SIDE, GAP = 256, 8
 root = Path(__file__).parents[2]
-colorizer = Colorizer.from_pretrained("scft-small")
+colorizer = Colorizer.from_pretrained(DEFAULT)
 rows = []
 for sketch in sorted((root / "examples" / "sketches").glob("*.png")):
     reference = root / "examples" / "references" / sketch.name

@@ -1,7 +1,7 @@
 """Color line art from reference images: the published systems of reference-based sketch colorization, side by side.
 
     from irodori import Colorizer
-    colorizer = Colorizer.from_pretrained("scft-small")
+    colorizer = Colorizer.from_pretrained("irodori-base")
     result = colorizer("sketch.png", "reference.png", seed=0)
     result.save("out.png")
 

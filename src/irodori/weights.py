@@ -9,7 +9,7 @@ from pathlib import Path
 from irodori.errors import WeightsError
 
 WEIGHTS_FILE = "model.safetensors"
-DEFAULT = "scft-small"
+DEFAULT = "irodori-base"
 
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 

@@ -23,11 +23,21 @@ RECORDED = [
 
 COLORIZER = ["from_pretrained", "run", "save_pretrained", "set_reference", "set_sketch", "weights_hash"]
 RESULT = [
-    *("choices", "color_pixels", "colors_only", "confidence", "explain", "hints", "image", "lines"),
+    *("choices", "color_pixels", "colors_only", "confidence", "explain", "hints", "image", "inked", "lines"),
     *("network_confidence", "network_warped", "pixels", "save", "warped_reference"),
 ]
 RESULT_FIELDS = [
-    *("choices", "correspondence", "drawing", "hints", "mode", "network_confidence", "network_image", "network_warped"),
+    *(
+        "choices",
+        "correspondence",
+        "drawing",
+        "hints",
+        "inked",
+        "mode",
+        "network_confidence",
+        "network_image",
+        "network_warped",
+    ),
     *("notices", "provenance"),
 ]
 

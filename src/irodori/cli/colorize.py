@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from irodori.errors import InputError
+from irodori.weights import DEFAULT
 
 if TYPE_CHECKING:
     from irodori.inference.batch import BatchReport, Done, Options
@@ -42,7 +43,7 @@ class PointType(click.ParamType):
     "Left out: colored without a reference.",
 )
 @click.option("-o", "--output", required=True, type=PATH, help="File, or folder for several sketches.")
-@click.option("--model", default="scft-small", show_default=True, help="Shipped name, file, folder or hub repository.")
+@click.option("--model", default=DEFAULT, show_default=True, help="Shipped name, file, folder or hub repository.")
 @click.option(
     "--lines",
     type=click.Choice(["keep", "model", "none"]),

@@ -159,6 +159,16 @@ def test_the_warped_reference_of_one_color_is_that_color():
 
 
 @torch.no_grad()
+def test_a_shrunk_reference_has_fewer_tokens_of_the_same_flat_color():
+    system = tiny(reference_shrink=2)
+    output = system.colorize(Inputs(sketch(64), (flat(0.5, 0.0, -0.5, size=64),)))
+    assert output.attention is not None
+    assert (output.attention.sketch_grid, output.attention.reference_grids) == ((16, 16), ((8, 8),))
+    tokens = system.encode_references([flat(0.5, 0.0, -0.5, size=64)], sketch(64)).tokens
+    torch.testing.assert_close(tokens.colors, torch.tensor([0.5, 0.0, -0.5]).expand_as(tokens.colors))
+
+
+@torch.no_grad()
 def test_without_any_source_confidence_is_zero():
     output = tiny().colorize(Inputs(sketch()))
     assert output.confidence is not None
@@ -281,7 +291,14 @@ def test_offered_labels_count_references_and_present_dabs():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"num_heads": 1}, {"refine": False}, {"values": "features"}, {"num_cross_blocks": 0}, {"value_channels": 0}],
+    [
+        {"num_heads": 1},
+        {"refine": False},
+        {"values": "features"},
+        {"num_cross_blocks": 0},
+        {"value_channels": 0},
+        {"reference_shrink": 2},
+    ],
     ids=str,
 )
 def test_ablations_train_and_color(changes: dict[str, object]):
@@ -295,7 +312,14 @@ def test_ablations_train_and_color(changes: dict[str, object]):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"image_size": 60}, {"channels": (8, 8, 40)}, {"num_heads": 0}, {"values": "features", "refine": False}]
+    "wrong",
+    [
+        {"image_size": 60},
+        {"channels": (8, 8, 40)},
+        {"num_heads": 0},
+        {"reference_shrink": 3},
+        {"values": "features", "refine": False},
+    ],
 )
 def test_impossible_configurations_are_refused(wrong: dict[str, object]):
     with pytest.raises(ConfigError, match="irodori"):

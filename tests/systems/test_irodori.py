@@ -281,6 +281,18 @@ def test_truth_is_asked_for_off_the_lines_of_the_art_and_of_pictures_off_all_ink
     assert terms["reconstruction"].item() == pytest.approx(4 * 0.1, rel=0.05)
 
 
+def test_parts_that_no_source_tells_count_little():
+    batch = plain_sample(count=1)
+    known = (batch.parts != 2).float()[:, None]
+    batch = replace(batch, valid=known, lines=torch.zeros_like(batch.lines))
+    wrong = torch.where(known > 0, batch.color, batch.color + 1.0)
+    weights = balance(batch.parts)
+    share = (0.15 * (1 - known) * weights).sum() / ((known + 0.15 * (1 - known)) * weights).sum()
+    terms = color_terms(LossWeights(guess=0.15), batch, wrong, batch.color)
+    assert terms["reconstruction"].item() == pytest.approx(4 * share.item(), rel=1e-4)
+    assert color_terms(LossWeights(), batch, wrong, batch.color)["reconstruction"].item() == 0.0
+
+
 def test_offered_labels_count_references_and_present_dabs():
     shares = torch.zeros(1, NUM_LABELS, 1, 2)
     shares[0, 3], shares[0, 4, 0, 0] = 0.5, 0.4

@@ -16,10 +16,13 @@ class LossWeights:
     transport: float = 2.0  # L1 of the transported colors, before refinement
     attention: float = 0.5  # cross-entropy of the part that the attention brings
     parts: float = 0.25  # cross-entropy of the part names that both encoders read
+    guess: float = (
+        0.15  # of the first two, on parts whose color no source tells: the drawing's own color is one of many
+    )
     residual: float = 0.2  # mean size of what refinement adds to transported colors
 
     def __post_init__(self) -> None:
-        if min(self.reconstruction, self.transport, self.attention, self.parts, self.residual) < 0:
+        if min(self.reconstruction, self.transport, self.attention, self.parts, self.guess, self.residual) < 0:
             raise ConfigError("irodori.weights must not be negative")
 
 

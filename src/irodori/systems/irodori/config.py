@@ -16,9 +16,7 @@ class LossWeights:
     transport: float = 2.0  # L1 of the transported colors, before refinement
     attention: float = 0.5  # cross-entropy of the part that the attention brings
     parts: float = 0.25  # cross-entropy of the part names that both encoders read
-    guess: float = (
-        0.15  # of the first two, on parts whose color no source tells: the drawing's own color is one of many
-    )
+    guess: float = 0.0  # share of the two above for parts that no source tells, towards the drawing's own colors
     residual: float = 0.2  # mean size of what refinement adds to transported colors
 
     def __post_init__(self) -> None:

@@ -159,6 +159,16 @@ def test_the_warped_reference_of_one_color_is_that_color():
 
 
 @torch.no_grad()
+def test_a_shrunk_reference_has_fewer_tokens_of_the_same_flat_color():
+    system = tiny(reference_shrink=2)
+    output = system.colorize(Inputs(sketch(64), (flat(0.5, 0.0, -0.5, size=64),)))
+    assert output.attention is not None
+    assert (output.attention.sketch_grid, output.attention.reference_grids) == ((16, 16), ((8, 8),))
+    tokens = system.encode_references([flat(0.5, 0.0, -0.5, size=64)], sketch(64)).tokens
+    torch.testing.assert_close(tokens.colors, torch.tensor([0.5, 0.0, -0.5]).expand_as(tokens.colors))
+
+
+@torch.no_grad()
 def test_without_any_source_confidence_is_zero():
     output = tiny().colorize(Inputs(sketch()))
     assert output.confidence is not None
@@ -271,6 +281,18 @@ def test_truth_is_asked_for_off_the_lines_of_the_art_and_of_pictures_off_all_ink
     assert terms["reconstruction"].item() == pytest.approx(4 * 0.1, rel=0.05)
 
 
+def test_parts_that_no_source_tells_count_little():
+    batch = plain_sample(count=1)
+    known = (batch.parts != 2).float()[:, None]
+    batch = replace(batch, valid=known, lines=torch.zeros_like(batch.lines))
+    wrong = torch.where(known > 0, batch.color, batch.color + 1.0)
+    weights = balance(batch.parts)
+    share = (0.15 * (1 - known) * weights).sum() / ((known + 0.15 * (1 - known)) * weights).sum()
+    terms = color_terms(LossWeights(guess=0.15), batch, wrong, batch.color)
+    assert terms["reconstruction"].item() == pytest.approx(4 * share.item(), rel=1e-4)
+    assert color_terms(LossWeights(), batch, wrong, batch.color)["reconstruction"].item() == 0.0
+
+
 def test_offered_labels_count_references_and_present_dabs():
     shares = torch.zeros(1, NUM_LABELS, 1, 2)
     shares[0, 3], shares[0, 4, 0, 0] = 0.5, 0.4
@@ -281,7 +303,14 @@ def test_offered_labels_count_references_and_present_dabs():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"num_heads": 1}, {"refine": False}, {"values": "features"}, {"num_cross_blocks": 0}, {"value_channels": 0}],
+    [
+        {"num_heads": 1},
+        {"refine": False},
+        {"values": "features"},
+        {"num_cross_blocks": 0},
+        {"value_channels": 0},
+        {"reference_shrink": 2},
+    ],
     ids=str,
 )
 def test_ablations_train_and_color(changes: dict[str, object]):
@@ -295,7 +324,14 @@ def test_ablations_train_and_color(changes: dict[str, object]):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"image_size": 60}, {"channels": (8, 8, 40)}, {"num_heads": 0}, {"values": "features", "refine": False}]
+    "wrong",
+    [
+        {"image_size": 60},
+        {"channels": (8, 8, 40)},
+        {"num_heads": 0},
+        {"reference_shrink": 3},
+        {"values": "features", "refine": False},
+    ],
 )
 def test_impossible_configurations_are_refused(wrong: dict[str, object]):
     with pytest.raises(ConfigError, match="irodori"):

@@ -16,10 +16,11 @@ class LossWeights:
     transport: float = 2.0  # L1 of the transported colors, before refinement
     attention: float = 0.5  # cross-entropy of the part that the attention brings
     parts: float = 0.25  # cross-entropy of the part names that both encoders read
+    guess: float = 0.0  # share of the two above for parts that no source tells, towards the drawing's own colors
     residual: float = 0.2  # mean size of what refinement adds to transported colors
 
     def __post_init__(self) -> None:
-        if min(self.reconstruction, self.transport, self.attention, self.parts, self.residual) < 0:
+        if min(self.reconstruction, self.transport, self.attention, self.parts, self.guess, self.residual) < 0:
             raise ConfigError("irodori.weights must not be negative")
 
 
@@ -46,6 +47,7 @@ class IrodoriConfig:
     """Two encoders into one domain, one attention over all sources of color, a light refinement."""
 
     image_size: int = 128  # longest side of training images, pixels
+    reference_shrink: int = 1  # references are averaged over squares of so many pixels before they are encoded
     channels: tuple[int, int, int] = (16, 64, 128)  # at 1/2, 1/4 and 1/8 of the image
     num_shared_blocks: int = 3  # transformer blocks at 1/8 that sketch and references share
     num_cross_blocks: int = 1  # blocks in which the sketch looks at the references
@@ -63,6 +65,8 @@ class IrodoriConfig:
             raise ConfigError(f"irodori.channels: three widths, the last a multiple of 32, got {self.channels}")
         if self.image_size % 8 or self.image_size < 8:
             raise ConfigError(f"irodori.image_size must be a multiple of 8, got {self.image_size}")
+        if self.reference_shrink not in (1, 2, 4):
+            raise ConfigError(f"irodori.reference_shrink must be 1, 2 or 4, got {self.reference_shrink}")
         if min(self.num_heads, self.key_channels, self.refine_channels) < 1:
             raise ConfigError("irodori: num_heads, key_channels and refine_channels must be at least 1")
         if min(self.num_shared_blocks, self.num_cross_blocks, self.value_channels) < 0:

@@ -17,9 +17,11 @@ Terms = dict[str, Tensor]
 def color_terms(weights: LossWeights, batch: Sample, image: Tensor, transported: Tensor) -> Terms:
     """L1 of the finished and of the transported color layer, and the size of what lies between them.
 
-    Only where the truth is known and off the lines: those are composited afterwards, what is under them is free.
+    Only off the lines: those are composited afterwards, what is under them is free.  Parts whose color the reference
+    does not show count little, with the colors that the drawing itself has: a guess should be calm, and is never right.
     """
-    where = batch.valid * (1 - drawn_lines(batch)) * balance(batch.parts)
+    known = batch.valid + weights.guess * (1 - batch.valid) * (batch.parts >= 0)[:, None]
+    where = known * (1 - drawn_lines(batch)) * balance(batch.parts)
     terms = {"reconstruction": weights.reconstruction * masked_l1(image, batch.color, where)}
     if weights.transport:
         terms["transport"] = weights.transport * masked_l1(transported, batch.color, where)

@@ -41,7 +41,6 @@ class Irodori(System):
 
     name: ClassVar[str] = "irodori"
     config_type: ClassVar[type] = IrodoriConfig
-    size_multiple: ClassVar[int] = 8
     draws_lines: ClassVar[bool] = False
     takes: ClassVar[frozenset[str]] = frozenset({"hints", "palette", "uses"})
 
@@ -50,6 +49,11 @@ class Irodori(System):
         self.config: IrodoriConfig = config
         self.encoders = Encoders(config.channels, config.num_shared_blocks)
         self.painter = Painter(config, len(PART_NAMES))
+
+    @property
+    def size_multiple(self) -> int:  # type: ignore[override]
+        """Sides of network images are multiples of the coarsest features' cells."""
+        return 8 * self.config.reference_shrink
 
     def phases(self) -> tuple[Phase, ...]:
         """Everything at once."""
@@ -61,6 +65,7 @@ class Irodori(System):
         return self.encoders.encode_sketch(sketch)
 
     def encode_references(self, references: Sequence[Tensor], like: Tensor) -> References:
+        references = [F.avg_pool2d(reference, self.config.reference_shrink) for reference in references]
         codes = [self.encoders.encode_reference(reference) for reference in references]
         features = [self.painter.join_reference(code) for code in codes]
         tokens = None
@@ -111,7 +116,8 @@ class Irodori(System):
         present = (batch.reference != 0).flatten(1).any(1)[:, None]
         reference = self.encode_references([batch.reference], batch.sketch)
         features = self.painter.look(self.encode_sketch(batch.sketch), reference.codes, present)
-        wanted, shown = cell_shares(batch.parts, CELL), cell_shares(batch.reference_parts, CELL)
+        wanted = cell_shares(batch.parts, CELL)
+        shown = cell_shares(batch.reference_parts, CELL * self.config.reference_shrink)
         shown = shown * present[..., None, None]
         sources = self._training_sources(features, reference, present, hints, palette)
         labels = torch.cat([shown.flatten(2).mT, *(_one_hot(dabs.labels) for dabs in (hints, palette))], dim=1)

@@ -20,7 +20,7 @@ from irodori.systems.irodori.labels import HINTED, NUM_LABELS, balance, cell_sha
 from irodori.systems.irodori.losses import attention_loss, color_terms, drawn_lines, label_hits, offered_labels
 from irodori.systems.irodori.networks import Transport, convex_upsample
 from irodori.systems.irodori.sources import Sources
-from irodori.systems.irodori.system import Irodori
+from irodori.systems.irodori.system import Irodori, features_at
 from irodori.systems.irodori.uses import LEAST, use_bias
 
 TINY = preset("irodori/tiny").system
@@ -61,6 +61,16 @@ def test_a_reference_of_one_color_brings_that_color_wherever_attention_falls():
         brought.colors, torch.tensor([0.5, -0.25, 0.0]).view(1, 1, 3, 1, 1).expand(1, 2, 3, 4, 4)
     )
     torch.testing.assert_close(brought.confidence, torch.ones_like(brought.confidence))
+
+
+@torch.no_grad()
+def test_each_head_can_offer_another_pixel_of_a_cell():
+    layer, reference = transport(), torch.rand(1, 3, 16, 16)
+    layer.to_pixel_weights.bias.fill_(-100.0)
+    layer.to_pixel_weights.bias[[5, 16 + 14]] = 100.0  # row 1, column 1 for the first head; row 3, column 2
+    tokens = layer.reference_tokens(reference, torch.randn(1, 12, 4, 4))
+    torch.testing.assert_close(tokens.colors[0, 0], reference[0, :, 1::4, 1::4].flatten(1).mT)
+    torch.testing.assert_close(tokens.colors[0, 1], reference[0, :, 3::4, 2::4].flatten(1).mT)
 
 
 def test_transport_equals_the_plain_formula():
@@ -188,6 +198,12 @@ def test_hints_and_palettes_are_sources():
     ):
         output = system.colorize(Inputs(sketch(), guidance=guidance))
         torch.testing.assert_close(output.warped_reference, flat(1.0, -1.0, 0.0))
+
+
+def test_a_hint_reads_the_features_of_the_cell_under_it():
+    features = torch.arange(2 * 3 * 5, dtype=torch.float32).view(1, 2, 3, 5)
+    points = torch.tensor([[[17.0, 3.0], [0.0, 11.0], [99.0, 99.0]]])  # cells (row 0, column 4), (2, 0), clipped
+    assert features_at(features, points).tolist() == [[[4, 19], [10, 25], [14, 29]]]
 
 
 def test_guidance_that_a_system_does_not_take_is_refused():

@@ -103,7 +103,7 @@ class Irodori(System):
         if tokens is None:
             tokens = transport.palette_tokens(features.new_zeros(len(features), 0, 3))
         if hints is not None:
-            tokens = tokens + transport.hint_tokens(_features_at(features, hints[0]), hints[1])
+            tokens = tokens + transport.hint_tokens(features_at(features, hints[0]), hints[1])
         if palette is not None:
             tokens = tokens + transport.palette_tokens(palette)
         return tokens
@@ -118,7 +118,6 @@ class Irodori(System):
         features = self.painter.look(self.encode_sketch(batch.sketch), reference.codes, present)
         wanted = cell_shares(batch.parts, CELL)
         shown = cell_shares(batch.reference_parts, CELL * self.config.reference_shrink)
-        shown = shown * present[..., None, None]
         sources = self._training_sources(features, reference, present, hints, palette)
         labels = torch.cat([shown.flatten(2).mT, *(_one_hot(dabs.labels) for dabs in (hints, palette))], dim=1)
         transported = self.painter.transport(features, sources, labels=labels)
@@ -156,7 +155,7 @@ def _one_hot(labels: Tensor) -> Tensor:
     return F.one_hot(labels + 1, NUM_LABELS + 1)[..., 1:].to(torch.float32)
 
 
-def _features_at(features: Tensor, points: Tensor) -> Tensor:
+def features_at(features: Tensor, points: Tensor) -> Tensor:
     """The features ``(B, C, h, w)`` of the cells under points ``(B, N, 2)`` in pixels: ``(B, N, C)``."""
     height, width = features.shape[-2:]
     column = (points[..., 0] / CELL).long().clamp(0, width - 1)

@@ -92,12 +92,26 @@ BASE_64 = replace(
     training=replace(SMALL_64.training, images=48_000, decay="none", ema=0.998),
 )
 
-BASE = replace(
+BASE_128 = replace(
     BASE_64,
-    name="irodori/base",
-    about="What ships: 128 px, started from irodori/base-64",
+    name="irodori/base-128",
+    about="Second stage of what ships: 128 px, started from irodori/base-64",
     system=IrodoriConfig(),
     training=replace(BASE_64.training, images=40_000, learning_rate=6e-4, decay="cosine", seed=2),
 )
 
-PRESETS = (BASE_64, BASE, SMALL_64, *SUPERVISIONS, *CURRICULUM, UNSEEN, *ABLATIONS, TINY)
+BASE = replace(
+    BASE_128,
+    name="irodori/base",
+    about="What ships: 192 px, figures of more sizes, calm guesses; started from irodori/base-128",
+    system=IrodoriConfig(image_size=192, weights=LossWeights(guess=0.15)),
+    data=replace(
+        BASE_128.data,
+        sketch_warp=WarpOptions(tps=0.02, move=0.15, scale=(0.6, 1.25), mirror=0.5, rotate_degrees=8),
+    ),
+    training=replace(
+        BASE_128.training, images=16_000, batch_size=8, learning_rate=3e-4, warmup_images=400, ema=0.995, seed=3
+    ),
+)
+
+PRESETS = (BASE_64, BASE_128, BASE, SMALL_64, *SUPERVISIONS, *CURRICULUM, UNSEEN, *ABLATIONS, TINY)

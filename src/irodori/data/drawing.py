@@ -22,11 +22,13 @@ class Drawing:
     """planes: ``(3 + K, H, W)`` uint8: base RGB, then the coverages of `parts`; a picture is a base without parts.
 
     own_sketch: ``(1, H, W)`` uint8, the artist's lines of a picture, where there are any.
+    tags: what the data set says of it.
     """
 
     parts: tuple[Part, ...]
     planes: Tensor
     own_sketch: Tensor | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def nbytes(self) -> int:
@@ -39,12 +41,12 @@ def load(root: Path, item: Item, image_size: int) -> Drawing:
     stored = read_stored(root / item.file, gray=item.kind == "parts")
     if item.kind == "parts":
         packed = pack(unpack(stored)).reshape(-1, stored.shape[1], stored.shape[1])
-        return Drawing(item.parts, torch.from_numpy(scaled(packed, image_size)))
+        return Drawing(item.parts, torch.from_numpy(scaled(packed, image_size)), tags=item.tags)
     planes = torch.from_numpy(np.ascontiguousarray(resize(stored, size).transpose(2, 0, 1)))
     if not item.sketch:
-        return Drawing((), planes)
+        return Drawing((), planes, tags=item.tags)
     sketch = resize(read_stored(root / item.sketch, gray=True), size)
-    return Drawing((), planes, torch.from_numpy(np.ascontiguousarray(sketch))[None])
+    return Drawing((), planes, torch.from_numpy(np.ascontiguousarray(sketch))[None], item.tags)
 
 
 def scaled(planes: Pixels | Floats, size: int) -> Pixels:

@@ -18,10 +18,14 @@ from irodori.systems.irodori.system import Irodori
 from irodori.systems.recipe import Recipe
 from irodori.systems.scft import presets as scft_presets
 from irodori.systems.scft.system import SCFT
+from irodori.systems.taggan import presets as taggan_presets
+from irodori.systems.taggan.system import TagGAN
 
-SYSTEMS: dict[str, type[System]] = {system.name: system for system in (Irodori, SCFT)}
+SYSTEMS: dict[str, type[System]] = {system.name: system for system in (Irodori, SCFT, TagGAN)}
 
-PRESETS: dict[str, Recipe] = {recipe.name: recipe for recipe in (*irodori_presets.PRESETS, *scft_presets.PRESETS)}
+PRESETS: dict[str, Recipe] = {
+    recipe.name: recipe for presets in (irodori_presets, scft_presets, taggan_presets) for recipe in presets.PRESETS
+}
 
 ENTRY_POINTS = "irodori.systems"
 """Entry-point group through which other packages add a system: a class that signs `System`, named as in `name`."""

@@ -98,9 +98,9 @@ def test_what_cannot_be_meant(run, desk, arguments, parts):
 
 def test_systems_without_tags_say_so(irodori, desk, tiny_model):
     arguments = ("sketch.png", "-o", "out.png", "--model", tiny_model, "--device", "cpu")
-    _refused(irodori("colorize", *arguments, "--tag", "red_hair"), "scft takes no tags", "taggan")
+    _refused(irodori("colorize", *arguments, "--tag", "red_hair"), "scft takes no tags", "irodori-base")
     for extra in ((), ("reference.png",)):
-        _refused(irodori("tags", *extra, "--model", tiny_model), "knows no tags", "taggan")
+        _refused(irodori("tags", *extra, "--model", tiny_model), "knows no tags", "irodori-base")
 
 
 # --- irodori tags ----------------------------------------------------------------------------------------------------

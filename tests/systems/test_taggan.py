@@ -14,7 +14,8 @@ from batches import batch_for, plain_sample
 from irodori.checkpoint import load, save
 from irodori.data.index import PART_NAMES, Index
 from irodori.data.sample import Sample
-from irodori.data.tags import TagTargets, shown_parts, tag_columns, tag_targets
+from irodori.data.tags import PlaceWords, TagTargets, place_words, places, shown_parts, tag_columns, tag_targets
+from irodori.data.vocabulary import default_tags
 from irodori.errors import ConfigError, InputError, WeightsError
 from irodori.nn.blocks import initialize
 from irodori.systems import build_system, load_system, preset
@@ -34,7 +35,7 @@ from irodori.systems.taggan.losses import (
 from irodori.systems.taggan.mapping import MappingNetwork, TagEditor, position_ratio, set_tags
 from irodori.systems.taggan.networks import RBCA, Critic, Generator, PositionAttention
 from irodori.systems.taggan.system import TagGAN
-from irodori.systems.taggan.tagger import Tagger, gap
+from irodori.systems.taggan.tagger import PlaceHead, Tagger, gap
 from irodori.training.loop import LoopOptions, header_of, train
 from irodori.training.run_folder import RunFolder
 
@@ -57,7 +58,7 @@ def colored_bands(count: int = 4, size: int = 32) -> Sample:
     return replace(batch, tags=(("glasses",),) * count)
 
 
-# --- receiving block, RBCA ---------------------------------------------------------------------------------------------
+# --- receiving block, RBCA -------------------------------------------------------------------------------------------
 
 
 def test_attention_is_equation_5():
@@ -95,19 +96,19 @@ def test_rbca_weighs_channels_as_the_authors_do():
 
 def test_add_receives_the_average_of_all_positions():
     torch.manual_seed(0)
-    generator = Generator(replace(TINY, receiving="add"))
+    generator = Generator(replace(TINY, receiving="add"), 8)
     latent, memory = rand(1, 8, 2, 2), rand(1, 6, 8, seed=1)
     expected = torch.relu(generator.receive_conv(latent + memory.mean(1)[..., None, None]))
     torch.testing.assert_close(generator.receive(latent, memory), expected)
     torch.testing.assert_close(generator.receive(latent, memory.flip(1)), expected)
-    wider = Generator(replace(TINY, receiving="add", tagger=TaggerConfig(channels=(4, 6), blocks=(1, 1), stem="small")))
+    wider = Generator(replace(TINY, receiving="add"), 6)
     memory = rand(1, 6, 6, seed=1)
     mean = (wider.to_latent.weight @ memory[0].mean(0))[None, :, None, None]
     torch.testing.assert_close(wider.receive(latent, memory), torch.relu(wider.receive_conv(latent + mean)))
 
 
 def test_no_reference_is_nothing_received():
-    generator = Generator(TINY)
+    generator = Generator(TINY, 8)
     latent = rand(1, 8, 2, 2)
     received = generator.receive(latent, torch.zeros(1, 1, 8))
     torch.testing.assert_close(received, torch.relu(generator.receive_conv(latent)))
@@ -141,8 +142,9 @@ def test_paper_presets_are_the_paper():
     colors, tags, tagger = (preset(f"taggan/paper-384{end}") for end in ("", "-tags", "-tagger"))
     weights = colors.system.weights
     assert (weights.reconstruction, weights.adversarial, weights.variation) == (100, 1, 1e-4)
-    assert (weights.pixel, weights.feature, weights.inversion, weights.places) == (1, 1, 1, 0)
-    assert (colors.system.variation_from, colors.system.empty_ratio, colors.system.tagger.focus) == (384, 1, 2)
+    assert (weights.pixel, weights.feature, weights.inversion) == (1, 1, 1)
+    assert (colors.system.variation_from, colors.system.empty_ratio) == (384, 1)
+    assert (colors.system.tagger.focus, colors.system.tagger.head) == (2, "average")
     assert (colors.training.learning_rate, colors.training.betas) == (1e-4, (0.5, 0.99))
     assert (colors.training.images, tags.training.images) == (9 * 766_454, 3 * 766_454)
     assert (colors.system.edits.asked, colors.system.edits.no_anchor) == (0, 0)
@@ -173,7 +175,7 @@ def test_unknown_tags_cost_nothing_and_images_that_tell_nothing_do_not_count():
 
 
 def test_rare_tags_weigh_more():
-    tagger = Tagger(TaggerConfig(channels=(4,), blocks=(1,), stem="small"), 3, has_places=False)
+    tagger = Tagger(TaggerConfig(channels=(4,), blocks=(1,), stem="small"), ("a", "b", "c"))
     for _ in range(2000):
         tagger.count(torch.tensor([[1.0, 1, 0], [1, 0, 0]]), torch.tensor([[1.0, 1, 0], [1, 1, 0]]))
     torch.testing.assert_close(tagger.frequency, torch.tensor([1.0, 0.5, 0.05]))
@@ -181,16 +183,39 @@ def test_rare_tags_weigh_more():
 
 
 def test_places_cost_the_cross_entropy_of_what_is_there():
-    from irodori.data.tags import places
-
-    wanted = places(plain_sample(1), 8)
+    words = place_words(default_tags())
+    wanted = places(plain_sample(1), words, 8)
     assert wanted.parts.sum() == pytest.approx(16)
-    count = wanted.parts.shape[1]
-    nothing = torch.zeros(1, count + wanted.colors.shape[1], 4, 4)
-    expected = math.log(count) + wanted.colors.sum().item() / 16 * math.log(wanted.colors.shape[1])
-    assert places_loss(nothing, wanted).item() == pytest.approx(expected, rel=1e-4)
+    count, colors = len(words.parts) + 1, len(words.colors)
+    nothing = torch.zeros(1, count + colors, 4, 4)
+    assert places_loss(nothing, wanted).item() == pytest.approx(math.log(count) + math.log(colors), rel=1e-4)
     right = torch.cat([wanted.parts.clamp(min=1e-9).log(), wanted.colors.clamp(min=1e-9).log()], 1)
-    assert places_loss(right, wanted) < 0.5 * expected
+    assert places_loss(right, wanted) < 0.5 * places_loss(nothing, wanted)
+
+
+def test_tag_maps_are_products_of_part_and_color():
+    head = PlaceHead(4, PlaceWords(("hair", "skin"), ("red", "blue", "green")), num_tags=5)
+    reading = head(rand(2, 4, 3, 5))
+    parts, colors = reading.places[:, :3].softmax(1), reading.places[:, 3:].softmax(1)
+    expected = torch.stack([parts[:, p] * colors[:, k] for p in range(3) for k in range(3)], 1)
+    torch.testing.assert_close(reading.features, expected)
+    torch.testing.assert_close(reading.features.sum(1), torch.ones(2, 3, 5))
+    assert (reading.features.shape[1], reading.logits.shape) == (head.num_maps, (2, 5))
+
+
+def test_a_tagger_that_looks_at_places_reads_colors_whatever_the_size_of_a_part():
+    """Hair on one cell or on half of them: the spread of its colors over the names is the same."""
+    head = PlaceHead(2, PlaceWords(("hair",), ("red", "blue")), num_tags=2)
+    head.classify.weight.data = torch.tensor([[50.0, 0], [-50, 0], [0, 50], [0, -50]])[..., None, None]
+    head.classify.bias.data.zero_()
+    head.read.weight.data.zero_()
+    head.read.weight.data[0, 0] = head.read.weight.data[1, 1] = 1.0
+    head.read.bias.data.zero_()
+    for cells in (1, 8):
+        features = -torch.ones(1, 2, 4, 4)  # no hair; what is there is blue
+        features.flatten(2)[:, 0, :cells] = 1.0  # hair
+        features.flatten(2)[:, 1, :cells] = 1.0  # red
+        torch.testing.assert_close(head(features).logits, torch.tensor([[1.0, 0.0]]), rtol=0, atol=1e-4)
 
 
 def test_a_frozen_tagger_does_not_move_at_all(dataset: Index, tmp_path: Path):
@@ -218,11 +243,12 @@ def test_a_joint_encoder_moves_and_knows_no_tags(dataset: Index, tmp_path: Path)
     assert load_system(path).tags == ()
 
 
-def test_the_tagger_learns_the_tags_of_drawings(dataset: Index):
+@pytest.mark.parametrize("head", ["average", "places"])
+def test_the_tagger_learns_the_tags_of_drawings(dataset: Index, head: str):
     """A few drawings by heart: the tagger's own phase trains what `read_tags` reads."""
     tags = ("red_hair", "purple_hair", "green_hair", "blue_clothes", "green_clothes", "peach_skin", "red_skin")
     config = replace(TINY, steps=("tagger",), tags=tags, weights=LossWeights(places=1.0),
-                     tagger=TaggerConfig(channels=(8, 16), blocks=(1, 1), stem="small"))  # fmt: skip
+                     tagger=TaggerConfig(channels=(8, 16), blocks=(1, 1), stem="small", head=head))  # fmt: skip
     torch.manual_seed(0)
     system, batch = build_system("taggan", config), batch_for("taggan", dataset, 8)
     optimizer = torch.optim.Adam(system.tagger.parameters(), lr=1e-2)
@@ -234,7 +260,7 @@ def test_the_tagger_learns_the_tags_of_drawings(dataset: Index):
         sum(terms.values()).backward()
         optimizer.step()
     after = (system.eval().read_tags(batch.reference) - truth.values).abs().mean()
-    assert set(terms) == {"entropy", "focal", "places"}
+    assert set(terms) == {"entropy", "focal", *(["places"] if head == "places" else [])}
     assert after < 0.6 * before
 
 
@@ -389,14 +415,14 @@ def test_pairs_of_step_2_are_what_the_options_say():
     asked = built(replace(TINY, edits=EditOptions(asked=1.0)))
     torch.manual_seed(0)
     anchor, target, wanted = asked._edit_pairs(batch)
-    torch.testing.assert_close(anchor.maps[0], asked.tagger(batch.reference))
+    torch.testing.assert_close(anchor.maps[0], asked.tagger(batch.reference).features)
     assert (wanted != anchor.values[0]).any(1).all()
     assert not torch.allclose(target.maps[0], anchor.maps[0])
     random = built(replace(TINY, edits=EditOptions(asked=0.0, no_anchor=1.0)))
     anchor, target, wanted = random._edit_pairs(batch)
     assert anchor.maps[0].eq(0).all()
     assert anchor.values[0].eq(0).all()
-    torch.testing.assert_close(target.maps[0], random.tagger(batch.reference.roll(1, 0)))
+    torch.testing.assert_close(target.maps[0], random.tagger(batch.reference.roll(1, 0)).features)
     torch.testing.assert_close(wanted, random.read_tags(batch.reference.roll(1, 0)))
 
 
@@ -464,7 +490,7 @@ def test_weights_of_step_1_take_no_tags():
         built(replace(TINY, steps=("colors",))).check_guidance(Guidance(tags=(("red_hair", 1.0),)))
 
 
-# --- runs that follow each other ---------------------------------------------------------------------------------------
+# --- runs that follow each other -------------------------------------------------------------------------------------
 
 
 def test_the_three_runs_follow_each_other(dataset: Index, tmp_path: Path):
@@ -504,7 +530,7 @@ def test_impossible_configurations_are_refused(wrong: dict):
 
 
 @pytest.mark.parametrize(
-    "kind, wrong", [(LossWeights, {"pixel": -1}), (TaggerConfig, {"blocks": (1,)}), (EditOptions, {"asked": 1.5})]
+    ("kind", "wrong"), [(LossWeights, {"pixel": -1}), (TaggerConfig, {"blocks": (1,)}), (EditOptions, {"asked": 1.5})]
 )
 def test_impossible_parts_of_configurations_are_refused(kind: type, wrong: dict):
     with pytest.raises(ConfigError, match="taggan"):
@@ -513,6 +539,6 @@ def test_impossible_parts_of_configurations_are_refused(kind: type, wrong: dict)
 
 def test_normal_initialization_is_the_paper_s():
     torch.manual_seed(0)
-    generator = Generator(replace(TINY, channels=(16, 32, 32), num_heads=1))
+    generator = Generator(replace(TINY, channels=(16, 32, 32), num_heads=1), 8)
     initialize(generator, "normal")
     assert generator.middle.conv1.weight.std().item() == pytest.approx(0.02, rel=0.05)

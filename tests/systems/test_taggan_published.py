@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def tagger_shapes(widths: tuple[int, ...], depths: tuple[int, ...], tags: int) -
 def critic_shapes(c: int) -> Shapes:
     widths = (4, c, c, 2 * c, 2 * c, 4 * c, 4 * c, 8 * c, 1)
     shapes: Shapes = {}
-    for number, (before, width) in enumerate(zip(widths, widths[1:], strict=False)):
+    for number, (before, width) in enumerate(pairwise(widths)):
         shapes |= conv(f"model.{2 * number}", before, width)
     return shapes
 
@@ -125,7 +126,7 @@ def write(folder: Path, parts: dict[str, dict[str, Tensor]]) -> list[Path]:
     return [folder / name for name in ("latest_colorization.pth", "latest_mapping.pth", "tagger.pth")]
 
 
-# --- the authors' layers, written from their table -----------------------------------------------------------------------
+# --- the authors' layers, written from their table -------------------------------------------------------------------
 
 
 def their_conv(p: dict[str, Tensor], name: str, x: Tensor, stride: int = 1) -> Tensor:

@@ -25,7 +25,7 @@ BATCH = 16
 
 @dataclass(frozen=True, kw_only=True)
 class TaggingOptions:
-    """count: pictures.  seed: of their choice.  Palettes are random in half of them, so that colors of all kinds occur."""
+    """count: pictures.  seed: of their choice; palettes are random in half of them, so that all colors occur."""
 
     count: int = 2000
     split: Split = "test"
@@ -49,7 +49,7 @@ def score_tags(system: System, index: Index, options: TaggingOptions, progress: 
     Raises InputError for a system without tags.
     """
     if not system.tags:
-        raise InputError(f"the system {system.name} knows no tags: give a model of the system taggan")
+        raise InputError(f"the system {system.name} knows no tags: give irodori-base or a model of the system taggan")
     scores, truth, known = [], [], []
     for batch in tqdm(_pictures(system, index, options), unit="batch", disable=not progress, total=_batches(options)):
         targets = tag_targets(batch, system.tags)

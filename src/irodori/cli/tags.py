@@ -33,7 +33,7 @@ def command(picture: Path | None, model: str, least: float, device: str, offline
     elif colorizer.tags:
         values = found = dict.fromkeys(colorizer.tags, 0.0)
     else:
-        raise InputError(f"the model {colorizer.name} knows no tags: use a model of the system taggan")
+        raise InputError(f"the model {colorizer.name} knows no tags: use the model irodori-base")
     if as_json:
         click.echo(json.dumps({"model": colorizer.name, "tags": {tag: round(v, 4) for tag, v in values.items()}}))
         return

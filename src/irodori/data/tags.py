@@ -51,24 +51,43 @@ def tag_targets(batch: Sample, tags: Sequence[str]) -> TagTargets:
     return TagTargets(torch.where(from_parts, seen, named.values), torch.where(from_parts, 1.0, named.known))
 
 
-class Places(NamedTuple):
-    """What the cells of the references show.  parts: ``(B, P, h, w)``, shares of the named parts.
+class PlaceWords(NamedTuple):
+    """What the color tags of a list tell apart: parts by name, and colors by name."""
 
-    colors: ``(B, number of color names, h, w)``, how well each name fits what is there, weighted by the shares.
+    parts: tuple[str, ...]
+    colors: tuple[str, ...]
+
+
+def place_words(tags: Sequence[str]) -> PlaceWords:
+    """The parts and the colors that a list's tags are about, in the order of their first use."""
+    parts = dict.fromkeys(part for tag in tags if (part := part_of(tag)) is not None)
+    colors = dict.fromkeys(found.color for tag in tags if part_of(tag) and (found := split_tag(tag)))
+    return PlaceWords(tuple(parts), tuple(colors))
+
+
+class Places(NamedTuple):
+    """What the cells of pictures show.
+
+    parts: ``(B, number of parts + 1, h, w)``, shares of the parts, the last of all other named ones.
+    colors: ``(B, number of colors, h, w)``, how well the colors fit; over all colors it sums to the shares' sum.
     """
 
     parts: Tensor
     colors: Tensor
 
 
-def places(batch: Sample, cell: int) -> Places:
-    """Parts and colors of the references by cells of so many pixels; 0 where no part is known."""
+def places(batch: Sample, words: PlaceWords, cell: int) -> Places:
+    """What the cells of the references show, by cells of so many pixels; 0 where no part is known."""
     parts = shown_parts(batch.reference, batch.reference_parts)
-    fit = color_fit(parts.colors.flatten(0, 1)).view(*parts.shown.shape, -1) * parts.shown[..., None]
+    fit = color_fit(parts.colors.flatten(0, 1)).view(*parts.shown.shape, -1)
+    fit = fit[..., [color_names().index(name) for name in words.colors]]
+    fit = fit / fit.sum(2, keepdim=True).clamp(min=1e-6)
     numbers = torch.arange(len(PART_NAMES), device=fit.device)[:, None, None]
     shares = F.avg_pool2d((batch.reference_parts[:, None] == numbers).to(fit.dtype), cell)
-    shares = shares * parts.shown[..., None, None]
-    return Places(shares, torch.einsum("bphw,bpk->bkhw", shares, fit / fit.sum(2, keepdim=True).clamp(min=1)))
+    told_apart = [PART_NAMES.index(name) for name in words.parts]
+    others = [number for number in range(len(PART_NAMES)) if number not in told_apart]
+    by_part = torch.cat([shares[:, told_apart], shares[:, others].sum(1, keepdim=True)], dim=1)
+    return Places(by_part, torch.einsum("bphw,bpk->bkhw", shares, fit))
 
 
 def shown_parts(image: Tensor, parts: Tensor) -> ShownParts:

@@ -21,7 +21,7 @@ from irodori.errors import InputError
 from irodori.image import from_uint8
 
 SPREAD = 7.0
-"""In CIEDE2000, how fast names stop fitting: 7 off where the nearest name is met exactly, a name still fits with 0.61."""
+"""In CIEDE2000, how fast names stop fitting: a name 7 off a color that has another exactly still fits with 0.61."""
 
 
 class ColorTag(NamedTuple):

@@ -32,7 +32,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class ColoringRecipe:
-    """model: a name that `Colorizer.from_pretrained` takes.  weights: hash of its file.  options: without side pictures.
+    """model: a name that `Colorizer.from_pretrained` takes.  weights: hash of its file.
 
     sketch: None in results of programs, which need not have come from files.
     """
@@ -165,10 +165,9 @@ def find_references(recipe: ColoringRecipe, folders: Sequence[Path]) -> dict[str
 
 def _find(source: Source, folders: Sequence[Path], option: str) -> Path:
     """A file by name in some folders and the folders in them, if its content is the same."""
-    candidates = [
-        path for folder in folders for path in (folder / source.name, *sorted(folder.glob(f"*/{glob.escape(source.name)}")))
-        if path.is_file()
-    ]  # fmt: skip
+    below = f"*/{glob.escape(source.name)}"
+    named = [path for folder in folders for path in (folder / source.name, *sorted(folder.glob(below)))]
+    candidates = [path for path in named if path.is_file()]
     for path in candidates:
         if content_hash(path) == source.sha256:
             return path

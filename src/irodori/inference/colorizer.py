@@ -211,7 +211,7 @@ class Colorizer:
         Raises InputError for a picture that cannot be read, and for a model that knows no tags.
         """
         if not self.tags:
-            raise InputError(f"the model {self.name} knows no tags: use a model of the system taggan")
+            raise InputError(f"the model {self.name} knows no tags: use the model irodori-base")
         pixels = over_paper(read_image(picture))
         values = self.system.read_tags(self._network_input(self._geometry(pixels), pixels))[0].tolist()
         return dict(zip(self.tags, values, strict=True))

@@ -11,8 +11,8 @@ from irodori.errors import ConfigError
 def average_precisions(scores: Tensor, truth: Tensor, known: Tensor) -> Tensor:
     """Average precision of each tag, ``(T,)`` in 0…1; NaN for a tag that is never true.
 
-    scores: ``(N, T)``.  truth, known: ``(N, T)`` bool; where it is not known, an image does not count for a tag.  The area
-    under the precision-recall curve as scikit-learn sums it, by torchmetrics.
+    scores: ``(N, T)``.  truth, known: ``(N, T)`` bool; where it is not known, an image does not count for a tag.  The
+    area under the precision-recall curve as scikit-learn sums it, by torchmetrics.
     """
     try:
         from torchmetrics.functional.classification import binary_average_precision

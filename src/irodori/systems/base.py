@@ -60,15 +60,6 @@ class Guidance:
         return frozenset(kind for kind, is_given in given.items() if is_given)
 
 
-KINDS = {
-    "hints": ("hints", "the model irodori-base"),
-    "palette": ("palette", "the model irodori-base"),
-    "uses": ("references for named parts", "the model irodori-base"),
-    "tags": ("tags", "a model of the system taggan"),
-}
-"""Kinds of guidance: in words, and what takes them."""
-
-
 @dataclass(frozen=True)
 class Noise:
     """One seed per image, so that an image is the same alone, in any batch and on any device."""
@@ -164,7 +155,7 @@ class System(nn.Module, ABC):
         return self._frozen_features[0] if self._frozen_features else None
 
     def start_from(self, path: Path, weights: Mapping[str, Tensor]) -> None:
-        """Takes the weights of another run, read from `path`, to be trained further; WeightsError if they do not fit."""
+        """Takes the weights of another run, read from `path`, to train further; WeightsError if they do not fit."""
         check_keys(path, self.state_dict(), weights)
         self.load_state_dict(weights)
 
@@ -235,8 +226,8 @@ class System(nn.Module, ABC):
         """InputError for guidance of a kind that the system does not take."""
         foreign = sorted(guidance.kinds - self.takes)
         if foreign:
-            kind, remedy = KINDS[foreign[0]]
-            raise InputError(f"the system {self.name} takes no {kind}: leave it out, or use {remedy}")
+            kind = {"uses": "references for named parts"}.get(foreign[0], foreign[0])
+            raise InputError(f"the system {self.name} takes no {kind}: leave it out, or use the model irodori-base")
 
     def forward(self, phase: str, batch: Sample) -> dict[str, Tensor]:
         """The losses; the training loop calls the module so that distributed wrappers see the call."""

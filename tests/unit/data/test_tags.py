@@ -15,7 +15,7 @@ from irodori.data.draft import Draft
 from irodori.data.index import PART_NAMES, Index
 from irodori.data.sample import Sample
 from irodori.data.scene import side_by_side
-from irodori.data.tags import places, shown_parts, tag_columns, tag_targets
+from irodori.data.tags import PlaceWords, place_words, places, shown_parts, tag_columns, tag_targets
 from irodori.data.vocabulary import color_names, default_tags, named_color
 from irodori.image import from_uint8
 
@@ -28,7 +28,7 @@ def bands(*names: str) -> Sample:
     return replace(batch, reference=reference)
 
 
-def true_tags(batch: Sample, tags: tuple[str, ...] = default_tags()) -> set[str]:  # noqa: B008
+def true_tags(batch: Sample, tags: tuple[str, ...] = default_tags()) -> set[str]:
     values = tag_targets(batch, tags).values[0]
     return {tag for tag, value in zip(tags, values.tolist(), strict=True) if value == 1}
 
@@ -76,15 +76,23 @@ def test_a_few_pixels_do_not_count_as_shown():
 
 
 def test_places_say_what_is_where():
+    words = PlaceWords(("hair", "background"), ("teal", "white", "red"))
     batch = bands("white", "peach", "teal")
-    found = places(batch, 8)
+    found = places(batch, words, 8)
     numbers = batch.reference_parts[0].view(4, 8, 4, 8)
-    for part in range(3):
-        torch.testing.assert_close(found.parts[0, part], (numbers == part).float().mean((1, 3)))
-    assert found.parts[:, 3:].eq(0).all()
+    for column, part in enumerate((2, 0, 1)):  # hair, background, and skin as the only other one
+        torch.testing.assert_close(found.parts[0, column], (numbers == part).float().mean((1, 3)))
     torch.testing.assert_close(found.colors.sum(1), found.parts.sum(1))
-    hair = found.parts[0, PART_NAMES.index("hair")] == 1
-    assert found.colors[0, color_names().index("teal")][hair].min() > 0.5
+    assert found.colors[0, 0][found.parts[0, 0] == 1].min() > 0.9
+    assert found.colors[0, 1][found.parts[0, 1] == 1].min() > 0.9
+    nothing = places(replace(batch, reference_parts=torch.full_like(batch.parts, -1)), words, 8)
+    assert nothing.parts.eq(0).all()
+    assert nothing.colors.eq(0).all()
+
+
+def test_words_of_places_are_those_of_the_color_tags():
+    words = place_words(("red_hair", "blue_skirt", "red_gloves", "solo", "blonde_hair", "blue_shirt"))
+    assert words == PlaceWords(("hair", "clothes"), ("red", "blue", "blonde"))
 
 
 def test_columns_point_at_parts_colors_and_groups():

@@ -139,9 +139,12 @@ def test_on_other_sketches_places_mean_nothing():
 
 
 @pytest.mark.parametrize(
-    "content", ["{}", "[]", "3", '{"model": 5, "hints": "here"}', '{"model": "m", "seed": "x"}', '{"model": "m", "tags": "a=b"}',
-                '{"model": "m", "references": "[1]"}', '{"model": "m", "lines": "wavy"}'],
-)  # fmt: skip
+    "content",
+    [
+        *("{}", "[]", "3", '{"model": 5, "hints": "here"}', '{"model": "m", "seed": "x"}'),
+        *('{"model": "m", "tags": "a=b"}', '{"model": "m", "references": "[1]"}', '{"model": "m", "lines": "wavy"}'),
+    ],
+)
 def test_damaged_recipes(tmp_path: Path, content: str):
     path = tmp_path / "wish.json"
     path.write_text(content)

@@ -17,7 +17,7 @@ class LossWeights:
 
     entropy: float = 1.0  # tagger: cross-entropy (thesis, equation 4.1)
     focal: float = 1.0  # tagger: focal loss (4.2)
-    places: float = 0.0  # tagger: cross-entropy of color tags at each position, where parts are known; paper: 0
+    places: float = 10.0  # tagger with head = places: cross-entropy of part and color at positions
     adversarial: float = 1.0  # step 1, equation 2
     reconstruction: float = 100.0  # step 1, equation 3
     variation: float = 1e-4  # step 1, equation 4, from `variation_from` on
@@ -37,6 +37,7 @@ class TaggerConfig:
     channels: tuple[int, ...] = (64, 128, 256, 512)  # of the stages; every one but the first halves the size
     blocks: tuple[int, ...] = (3, 4, 6, 3)  # of each stage (ResNet-34)
     stem: Literal["imagenet", "small"] = "imagenet"  # 7x7 to 1/2 and pooling to 1/4, or 3x3 to 1/2
+    head: Literal["average", "places"] = "average"  # what tags are read from; places: for small networks
     focus: float = 2.0  # gamma of the focal loss (thesis, equation 4.2)
 
     def __post_init__(self) -> None:

@@ -34,7 +34,10 @@ def tagger_terms(weights: LossWeights, focus: float, logits: Tensor, targets: Ta
 
 
 def places_loss(logits: Tensor, wanted: Places) -> Tensor:
-    """Cross-entropies of part and of color name at positions: ``(B, P + names, h, w)`` logits, mean over the parts' area."""
+    """Cross-entropies of part and of color at positions, mean over the area whose part is known.
+
+    logits: ``(B, parts + 1 + colors, h, w)`` (`Reading.places`).
+    """
     count = wanted.parts.shape[1]
     costs = [
         -(shares * scores.log_softmax(1)).sum()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -15,7 +16,7 @@ class MappingNetwork(nn.Module):
     """phi-tilde: tag values ``(B, T)`` to latent codes ``(B, C)``.
 
     The self-adaptive MLP (figure 5) concatenates the outputs of all its layers and weighs them by one linear layer, so
-    that what an early layer tells apart is not lost in a deep one; the plain MLP (figure 7) weighs the last output alone.
+    that what an early layer tells apart is not lost in a deep one; the plain MLP (figure 7) weighs the last one alone.
     """
 
     def __init__(
@@ -24,7 +25,7 @@ class MappingNetwork(nn.Module):
         super().__init__()
         self.is_adaptive = kind == "adaptive"
         widths = (num_tags, *(channels,) * num_layers)
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(nn.Linear(before, width) for before, width in pairwise(widths))
         self.fusion = nn.Linear(channels * (num_layers if self.is_adaptive else 1), out_channels, bias=False)
 
     def forward(self, values: Tensor) -> Tensor:
@@ -70,9 +71,9 @@ class TagEditor(nn.Module):
 def set_tags(values: Tensor, wanted: Tensor, is_wanted: Tensor, group: Tensor) -> Tensor:
     """Tag values ``(B, T)`` after some tags are set: cls_t of a user's wish.
 
-    wanted: ``(B, T)``, the values of those where `is_wanted` ``(B, T)``.  group: ``(T,)`` int64, tags of one group other
-    than 0 exclude each other: as a tag of a group goes to 1, the others of that group go to 0.  The authors set the
-    others to 0 at once, so that 0 would not mean "as it was".
+    wanted: ``(B, T)``, the values of those where `is_wanted` ``(B, T)``.  group: ``(T,)`` int64, tags of one group
+    other than 0 exclude each other: as a tag of a group goes to 1, the others of that group go to 0.  The authors set
+    them to 0 at once, so that 0 would not mean "as it was".
     """
     asked = torch.where(is_wanted & (group > 0), wanted, 0.0).expand_as(values)
     totals = values.new_zeros(len(values), int(group.max()) + 1).index_add_(1, group, asked)

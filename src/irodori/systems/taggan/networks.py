@@ -84,7 +84,7 @@ class RBCA(nn.Module):
     """Reference-based channel-wise attention (section 3.3): the reference weighs the decoder's channels.
 
     The figure shows the flow only; the products are those of the authors' code: ``A = softmax((k q^T) / sqrt(c))`` over
-    its rows, ``y = O(v A)``, and ``x + x * sigmoid(y)``, with q from the averaged x, k and v from the averaged reference.
+    its rows, ``y = O(v A)``, ``x + x * sigmoid(y)``, with q from the averaged x, k and v from the averaged reference.
     """
 
     def __init__(self, channels: int, reference_channels: int) -> None:
@@ -132,11 +132,12 @@ class Up(nn.Module):
 
 
 class Generator(nn.Module):
-    """G of the paper: a U-Net that receives the reference's features at its deepest size and, averaged, in its decoder."""
+    """G of the paper: a U-Net that receives the reference's features at its deepest size, their mean in its decoder."""
 
-    def __init__(self, config: TagGANConfig) -> None:
+    def __init__(self, config: TagGANConfig, reference: int) -> None:
+        """reference: channels of the reference's features."""
         super().__init__()
-        channels, reference = config.channels, config.tagger.channels[-1]
+        channels = config.channels
         self.encoder = nn.ModuleList(ConvPair(before, width) for before, width in pairwise((1, *channels)))
         deep = channels[-1]
         self.middle = ResidualBlock(deep)

@@ -69,13 +69,13 @@ SMALL = Recipe(
     about="Step 1 of what ships: 128 px, narrow; self and recolor pairs",
     system=TagGANConfig(
         image_size=128,
-        tagger=TaggerConfig(channels=(32, 64, 192), blocks=(1, 2, 2), stem="small"),
+        tagger=TaggerConfig(channels=(32, 64, 128), blocks=(1, 2, 2), stem="small", head="places"),
         channels=(24, 48, 96, 160),
         num_heads=4,
         critic_channels=16,
         initialization="kaiming",
         mapping_channels=256,
-        weights=LossWeights(adversarial=0, places=10.0),
+        weights=LossWeights(adversarial=0),
         edits=EditOptions(asked=0.8, no_anchor=0.2),
     ),
     data=DataOptions(
@@ -89,7 +89,8 @@ SMALL = Recipe(
 
 SMALL_64 = _run(
     SMALL, "small-64", "Step 1 for comparisons at equal budget: 64 px",
-    system={"image_size": 64, "channels": (32, 64, 128)}, training={"images": 20_000, "warmup_images": 800, "ema": 0.995},
+    system={"image_size": 64, "channels": (32, 64, 128)},
+    training={"images": 20_000, "warmup_images": 800, "ema": 0.995},
 )  # fmt: skip
 
 

@@ -1,13 +1,13 @@
 """Weights in the layout of the authors' code, and ResNet-34 in torchvision's, as weights of TagGAN.
 
-The authors save step 1 as {states, G, D}, step 2 as {states, M, Mr}, and the tagger in a file of its own.  All widths are
-read from the tensors; a name or a shape that does not fit is refused.
+The authors save step 1 as {states, G, D}, step 2 as {states, M, Mr}, and the tagger in a file of its own.  All widths
+are read from the tensors; a name or a shape that does not fit is refused.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,9 @@ NOTICE = (
     "is made with them"
 )
 
-_RULES = (
+_ROLES = {"q": "query", "k": "key", "v": "value", "out": "out"}
+
+_RULES: tuple[tuple[str, str, Callable[[re.Match[str]], str]], ...] = (
     ("G", r"conv(\d+)\.(conv[12]\.\w+)", lambda m: f"generator.encoder.{int(m[1]) - 1}.{m[2]}"),
     ("G", r"res\.(conv[12]\.\w+)", lambda m: f"generator.middle.{m[1]}"),
     ("G", r"in_conv\.(\w+)", lambda m: f"generator.receive_conv.{m[1]}"),
@@ -49,8 +51,6 @@ _RULES = (
     ("R", r"(.+)", lambda m: f"tagger.network.{m[1]}"),
 )  # fmt: skip
 """Network, name in it, our name."""
-
-_ROLES = {"q": "query", "k": "key", "v": "value", "out": "out"}
 
 
 def our_name(network: str, name: str) -> str | None:

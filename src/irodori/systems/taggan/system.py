@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from irodori.checkpoint import check_keys
 from irodori.data.sample import Sample
-from irodori.data.tags import places, tag_columns, tag_targets
+from irodori.data.tags import place_words, places, tag_columns, tag_targets
 from irodori.data.vocabulary import find_tag
 from irodori.errors import InputError
 from irodori.nn.blocks import initialize
@@ -60,16 +60,15 @@ class TagGAN(System):
     def __init__(self, config: TagGANConfig) -> None:
         super().__init__(config)
         self.config: TagGANConfig = config
-        self.tagger = Tagger(config.tagger, len(config.tags), config.weights.places > 0)
-        self.generator = Generator(config)
+        self.tagger = Tagger(config.tagger, config.tags)
+        self.generator = Generator(config, self.tagger.num_features)
         self.discriminator = Critic(config.critic_channels) if config.weights.adversarial else None
-        self.editor = self._build_editor(config)
+        self.editor = self._build_editor(config, self.tagger.num_features)
         initialize(self, config.initialization)
         self.tagger.initialize()
 
     @staticmethod
-    def _build_editor(config: TagGANConfig) -> TagEditor:
-        width = config.tagger.channels[-1]
+    def _build_editor(config: TagGANConfig, width: int) -> TagEditor:
         mapping = MappingNetwork(
             len(config.tags), config.mapping_channels, width, config.num_mapping_layers, config.mapping
         )
@@ -93,7 +92,7 @@ class TagGAN(System):
     # --------------------------------------------------------------------------------------------------- training
 
     def phases(self) -> tuple[Phase, ...]:
-        """The tagger; step 1: critic, then generator; step 2: the mapping network and omega; those in `config.steps`."""
+        """Those in `config.steps`: the tagger; step 1, critic and generator; step 2, the mapping network and omega."""
         found: list[Phase] = []
         for step in self.config.steps:
             if step == "tagger":
@@ -151,12 +150,11 @@ class TagGAN(System):
         targets = tag_targets(batch, self.config.tags)
         if self.tagger.training:
             self.tagger.count(*targets)
-        features, config = self.tagger(batch.reference), self.config.tagger
-        logits = self.tagger.logits(features)
-        terms = tagger_terms(self.config.weights, config.focus, logits, targets, self.tagger.rarity())
-        if self.tagger.places is not None:
-            wanted = places(batch, config.stride)
-            terms["places"] = self.config.weights.places * places_loss(self.tagger.places(features), wanted)
+        reading, config = self.tagger(batch.reference), self.config
+        terms = tagger_terms(config.weights, config.tagger.focus, reading.logits, targets, self.tagger.rarity())
+        if reading.places is not None and config.weights.places:
+            wanted = places(batch, place_words(config.tags), config.tagger.stride)
+            terms["places"] = config.weights.places * places_loss(reading.places, wanted)
         return terms
 
     def _training_references(self, batch: Sample) -> References:
@@ -198,8 +196,8 @@ class TagGAN(System):
     # --------------------------------------------------------------------------------------------------- coloring
 
     def _encode(self, image: Tensor) -> References:
-        features = self.tagger(image)
-        return References((features,), (self.tagger.probabilities(features),))
+        reading = self.tagger(image)
+        return References((reading.features,), (reading.probabilities,))
 
     def _without(self, references: References, absent: Tensor) -> References:
         """Zeros, features and tags, where `absent` ``(B,)``: no reference."""
@@ -218,12 +216,12 @@ class TagGAN(System):
         if references:
             found = [self._encode(reference) for reference in references]
             return References(tuple(one.maps[0] for one in found), tuple(one.values[0] for one in found))
-        channels = self.config.tagger.channels[-1]
-        return References((like.new_zeros(len(like), channels, 1, 1),), (like.new_zeros(len(like), len(self.tags)),))
+        nothing = like.new_zeros(len(like), self.tagger.num_features, 1, 1)
+        return References((nothing,), (like.new_zeros(len(like), len(self.config.tags)),))
 
     def read_tags(self, image: Tensor) -> Tensor:
         """How sure the tagger is of each tag in pictures ``(B, 3, H, W)``: ``(B, T)`` in 0…1."""
-        return self.tagger.probabilities(self.tagger(image))
+        return self.tagger(image).probabilities
 
     def check_guidance(self, guidance: Guidance) -> None:
         if guidance.tags and not self.takes:

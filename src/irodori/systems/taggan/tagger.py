@@ -6,23 +6,23 @@ Its layers are named as torchvision's ResNet names them, so that published weigh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from irodori.data.index import PART_NAMES
-from irodori.data.vocabulary import color_names
+from irodori.data.tags import PlaceWords, place_words
 from irodori.systems.taggan.config import TaggerConfig
 
 FREQUENCY_DECAY = 0.99
 """Of the average that counts how often each tag occurs, per training step."""
 
-NUM_PLACES = len(PART_NAMES) + len(color_names())
-"""What positions can be told apart by: part names, then color names."""
-
 RARE = -3.0
 """Logit of a tag before anything is known."""
+
+SMALLEST_AREA = 1e-3
+"""Share of a picture: areas are told apart from about this size on."""
 
 
 class BasicBlock(nn.Module):
@@ -46,7 +46,7 @@ class BasicBlock(nn.Module):
 
 
 class ResNet(nn.Module):
-    """He et al. 2016: stem, stages of basic blocks, and a linear layer ``fc`` on the averaged features."""
+    """He et al. 2016: stem, stages of basic blocks, and (unless `num_tags` is 0) a linear layer ``fc`` for averages."""
 
     def __init__(self, config: TaggerConfig, num_tags: int) -> None:
         super().__init__()
@@ -58,7 +58,8 @@ class ResNet(nn.Module):
         for number, (channels, depth) in enumerate(zip(config.channels, config.blocks, strict=True), 1):
             self.add_module(f"layer{number}", _stage(width, channels, depth, stride=1 if number == 1 else 2))
             width = channels
-        self.fc = nn.Linear(width, num_tags)
+        self.num_channels = width
+        self.fc = nn.Linear(width, num_tags) if num_tags else None
 
     def forward(self, image: Tensor) -> Tensor:
         """``(B, 3, H, W)`` in [-1, 1] to features ``(B, C, H / stride, W / stride)``, none negative."""
@@ -75,37 +76,88 @@ def _stage(in_channels: int, channels: int, depth: int, stride: int) -> nn.Seque
     return nn.Sequential(first, *(BasicBlock(channels, channels, 1) for _ in range(depth - 1)))
 
 
+class Reading(NamedTuple):
+    """What the tagger makes of pictures.
+
+    features: phi(r), ``(B, C, h, w)``, none negative.  logits: ``(B, T)``, unbounded, one score for each tag.
+    places: ``(B, parts + 1 + colors, h, w)``, logits of part and of color at each position; None from a tagger that
+        only averages.
+    """
+
+    features: Tensor
+    logits: Tensor
+    places: Tensor | None = None
+
+    @property
+    def probabilities(self) -> Tensor:
+        """cls of the paper: ``(B, T)`` in 0…1."""
+        return torch.sigmoid(self.logits)
+
+
+class PlaceHead(nn.Module):
+    """Part and color at each position; their products are tag maps, which are the features.
+
+    Not in the paper.  A ResNet-34 with 512 channels learns by itself, in a day, that red hair and red clothes are two
+    things; a small one has it built in: a channel is high where a part is and has a color, and a tag is read from how
+    the color of its part is spread over the names.
+    """
+
+    def __init__(self, channels: int, words: PlaceWords, num_tags: int) -> None:
+        super().__init__()
+        self.num_parts, self.num_colors = len(words.parts) + 1, len(words.colors)
+        self.classify = nn.Conv2d(channels, self.num_parts + self.num_colors, 1)
+        self.read = nn.Linear(self.num_maps + self.num_parts + channels, num_tags)
+
+    @property
+    def num_maps(self) -> int:
+        return self.num_parts * self.num_colors
+
+    def forward(self, features: Tensor) -> Reading:
+        """features: ``(B, C, h, w)`` of the network."""
+        logits = self.classify(features)
+        parts = logits[:, : self.num_parts].softmax(1)
+        colors = logits[:, self.num_parts :].softmax(1)
+        maps = parts[:, :, None] * colors[:, None]  # (B, P, K, h, w)
+        area = parts.mean((2, 3))
+        spread = maps.mean((3, 4)) / area[..., None]
+        seen = torch.cat([spread.flatten(1), (area + SMALLEST_AREA).log(), gap(features)], dim=1)
+        return Reading(maps.flatten(1, 2), self.read(seen), logits)
+
+
 class Tagger(nn.Module):
     """phi with its classifier.  frequency: ``(T,)``, how often each tag was true in training."""
 
     frequency: Tensor
 
-    def __init__(self, config: TaggerConfig, num_tags: int, has_places: bool) -> None:
-        """has_places: whether it also learns where parts and colors are; coloring does without that."""
+    def __init__(self, config: TaggerConfig, tags: Sequence[str]) -> None:
         super().__init__()
-        self.network = ResNet(config, num_tags)
-        self.places = nn.Conv2d(config.channels[-1], NUM_PLACES, 1) if has_places else None
-        self.register_buffer("frequency", torch.full((num_tags,), 0.05))
+        has_places = config.head == "places"
+        self.network = ResNet(config, 0 if has_places else len(tags))
+        self.places = PlaceHead(config.channels[-1], place_words(tags), len(tags)) if has_places else None
+        self.register_buffer("frequency", torch.full((len(tags),), 0.05))
 
-    def forward(self, image: Tensor) -> Tensor:
-        """phi(r): ``(B, C, h, w)``, none negative."""
-        return self.network(image)
+    @property
+    def num_features(self) -> int:
+        """Channels of phi(r)."""
+        return self.network.num_channels if self.places is None else self.places.num_maps
 
-    def logits(self, features: Tensor) -> Tensor:
-        """Features ``(B, C, h, w)`` to one unbounded score for each tag, ``(B, T)``."""
-        return self.network.fc(gap(features))
-
-    def probabilities(self, features: Tensor) -> Tensor:
-        """cls of the paper: ``(B, T)`` in 0…1."""
-        return torch.sigmoid(self.logits(features))
+    def forward(self, image: Tensor) -> Reading:
+        """``(B, 3, H, W)`` in [-1, 1]; sides are multiples of the stride."""
+        features = self.network(image)
+        if self.places is not None:
+            return self.places(features)
+        assert self.network.fc is not None
+        return Reading(features, self.network.fc(gap(features)))
 
     def initialize(self) -> None:
         """He et al. 2015 for convolutions; the classifier starts at a tag's usual frequency."""
-        for layer in self.modules():
+        for layer in self.network.modules():
             if isinstance(layer, nn.Conv2d) and not layer.weight.is_meta:
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-        if not self.network.fc.bias.is_meta:
-            nn.init.constant_(self.network.fc.bias, RARE)
+        read = self.network.fc if self.places is None else self.places.read
+        assert read is not None
+        if not read.bias.is_meta:
+            nn.init.constant_(read.bias, RARE)
 
     @torch.no_grad()
     def count(self, values: Tensor, known: Tensor) -> None:
@@ -123,8 +175,3 @@ class Tagger(nn.Module):
 def gap(features: Tensor) -> Tensor:
     """Global average pooling: ``(B, C, h, w)`` to ``(B, C)``."""
     return features.mean((2, 3))
-
-
-def pooled(maps: Sequence[Tensor]) -> Tensor:
-    """Global average over the positions of several maps ``(B, C, h, w)``: ``(B, C)``."""
-    return torch.cat([features.flatten(2) for features in maps], dim=2).mean(2)

@@ -173,11 +173,11 @@ def test_other_references(run, colored, desk):
 def test_a_recipe_can_be_shown_kept_and_used(run, irodori, colored, desk):
     answer = irodori("edit", colored, "--tag", "red_hair=0.5", "--no-snap", "--show")
     assert (answer.code, answer.err) == (0, "")
-    assert json.loads(answer.out)["tags"] == "red_hair=0.5 blue_skin=1"
+    assert json.loads(answer.out)["tags"] == "blue_skin=1 red_hair=0.5"
     (desk / "wish.json").write_text(answer.out)
     (desk / "out.png").unlink()
     assert run("edit", "wish.json", "-o", "again.png").code == 0
-    assert _about("again.png")["tags"] == "red_hair=0.5 blue_skin=1"
+    assert _about("again.png")["tags"] == "blue_skin=1 red_hair=0.5"
     _refused(irodori("edit", "sketch.png", "--show"), "does not say how it was made")
 
 

@@ -14,7 +14,7 @@ from batches import batch_for, plain_sample
 from irodori.checkpoint import load, save
 from irodori.data.index import PART_NAMES, Index
 from irodori.data.sample import Sample
-from irodori.data.tags import PlaceWords, TagTargets, place_words, places, shown_parts, tag_columns, tag_targets
+from irodori.data.tags import TagTargets, place_words, places, shown_parts, tag_columns, tag_targets
 from irodori.data.vocabulary import default_tags
 from irodori.errors import ConfigError, InputError, WeightsError
 from irodori.nn.blocks import initialize
@@ -193,29 +193,45 @@ def test_places_cost_the_cross_entropy_of_what_is_there():
     assert places_loss(right, wanted) < 0.5 * places_loss(nothing, wanted)
 
 
+def sure_head() -> PlaceHead:
+    """Hair where channel 0 is 1, else another part; red where channel 1 is 1, else blue."""
+    head = PlaceHead(2, ("red_hair", "blue_hair", "glasses"))
+    head.initialize()
+    head.classify.weight.data = torch.tensor([[20.0, 0], [-20, 0], [0, 20], [0, -20]])[..., None, None]
+    head.classify.bias.data.zero_()
+    return head
+
+
 def test_tag_maps_are_products_of_part_and_color():
-    head = PlaceHead(4, PlaceWords(("hair", "skin"), ("red", "blue", "green")), num_tags=5)
+    head = PlaceHead(4, ("red_hair", "blue_skin", "green_skin", "smile"))
     reading = head(rand(2, 4, 3, 5))
     parts, colors = reading.places[:, :3].softmax(1), reading.places[:, 3:].softmax(1)
     expected = torch.stack([parts[:, p] * colors[:, k] for p in range(3) for k in range(3)], 1)
     torch.testing.assert_close(reading.features, expected)
     torch.testing.assert_close(reading.features.sum(1), torch.ones(2, 3, 5))
-    assert (reading.features.shape[1], reading.logits.shape) == (head.num_maps, (2, 5))
+    assert (reading.features.shape[1], reading.logits.shape) == (head.num_maps, (2, 4))
 
 
-def test_a_tagger_that_looks_at_places_reads_colors_whatever_the_size_of_a_part():
-    """Hair on one cell or on half of them: the spread of its colors over the names is the same."""
-    head = PlaceHead(2, PlaceWords(("hair",), ("red", "blue")), num_tags=2)
-    head.classify.weight.data = torch.tensor([[50.0, 0], [-50, 0], [0, 50], [0, -50]])[..., None, None]
-    head.classify.bias.data.zero_()
-    head.read.weight.data.zero_()
-    head.read.weight.data[0, 0] = head.read.weight.data[1, 1] = 1.0
-    head.read.bias.data.zero_()
+def test_colors_of_a_part_are_read_whatever_its_size():
+    """Hair on one cell or on half of them is red; all else is blue."""
     for cells in (1, 8):
-        features = -torch.ones(1, 2, 4, 4)  # no hair; what is there is blue
-        features.flatten(2)[:, 0, :cells] = 1.0  # hair
-        features.flatten(2)[:, 1, :cells] = 1.0  # red
-        torch.testing.assert_close(head(features).logits, torch.tensor([[1.0, 0.0]]), rtol=0, atol=1e-4)
+        features = -torch.ones(1, 2, 4, 4)
+        features.flatten(2)[:, :, :cells] = 1.0
+        red, blue, glasses = sure_head()(features).probabilities[0].tolist()
+        assert red > 0.97
+        assert blue < 0.01
+        assert glasses == pytest.approx(1 / (1 + math.exp(3)))
+
+
+def test_a_part_that_is_not_there_has_no_color_and_one_in_two_colors_has_both():
+    head = sure_head()
+    red, blue, _ = head(-torch.ones(1, 2, 4, 4)).probabilities[0].tolist()
+    assert max(red, blue) < 0.01
+    features = torch.ones(1, 2, 4, 4)
+    features[:, 1, :1] = -1.0  # a quarter of the hair is blue
+    red, blue, _ = head(features).probabilities[0].tolist()
+    assert red > 0.97
+    assert blue == pytest.approx(1 / 3, abs=0.01)
 
 
 def test_a_frozen_tagger_does_not_move_at_all(dataset: Index, tmp_path: Path):
@@ -241,6 +257,11 @@ def test_a_joint_encoder_moves_and_knows_no_tags(dataset: Index, tmp_path: Path)
     assert not torch.equal(found["tagger.network.bn1.running_mean"], fresh["tagger.network.bn1.running_mean"])
     assert torch.equal(found["tagger.network.fc.weight"], fresh["tagger.network.fc.weight"])
     assert load_system(path).tags == ()
+    places = TaggerConfig(channels=(4,), blocks=(1,), stem="small", head="places")
+    system = build_system("taggan", replace(recipe.system, tagger=places))
+    moved = {id(parameter) for parameter in system.phases()[-1].parameters}
+    still = {name for name, parameter in system.tagger.named_parameters() if id(parameter) not in moved}
+    assert still == {"places.read.weight", "places.read.bias", "places.scale"}
 
 
 @pytest.mark.parametrize("head", ["average", "places"])

@@ -57,6 +57,13 @@ class PlaceWords(NamedTuple):
     parts: tuple[str, ...]
     colors: tuple[str, ...]
 
+    def positions(self, tags: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Of each tag of a list, ``(T,)`` int64: where its part and its color stand here, -1 for attributes."""
+        pairs = [(part_of(tag), split_tag(tag)) for tag in tags]
+        parts = [-1 if part is None else self.parts.index(part) for part, _ in pairs]
+        colors = [-1 if part is None or found is None else self.colors.index(found.color) for part, found in pairs]
+        return torch.tensor(parts), torch.tensor(colors)
+
 
 def place_words(tags: Sequence[str]) -> PlaceWords:
     """The parts and the colors that a list's tags are about, in the order of their first use."""

@@ -20,8 +20,8 @@ from irodori.color import delta_e_lab, parse_hex, rgb_to_lab
 from irodori.errors import InputError
 from irodori.image import from_uint8
 
-SPREAD = 7.0
-"""In CIEDE2000, how fast names stop fitting: a name 7 off a color that has another exactly still fits with 0.61."""
+SPREAD = 10.0
+"""In CIEDE2000, how fast names stop fitting: a name 10 off a color that has another exactly still fits with 0.61."""
 
 
 class ColorTag(NamedTuple):

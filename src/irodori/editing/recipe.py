@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from irodori.data.vocabulary import normal
+from irodori.data.vocabulary import group_of, normal
 from irodori.errors import InputError
 from irodori.image_io import read_metadata
 from irodori.inference.batch import Options, content_hash
@@ -130,14 +130,26 @@ def changed(
 ) -> ColoringRecipe:
     """The recipe with some tags set and some taken back, with more hints, and with other options as given.
 
-    Raises InputError for a tag in `without` that the recipe does not set.
+    A new color of a part replaces the one that was asked for before.  Raises InputError for a tag in `without` that the
+    recipe does not set.
     """
     kept = dict(recipe.options.tags)
     for name in without:
         if kept.pop(normal(name), None) is None:
             raise InputError(f"the tag {name} is not set: {', '.join(recipe.options.tags) or 'no tag'} is")
     hints = (*recipe.options.hints, *options.pop("hints", ()))
-    return replace(recipe, options=replace(recipe.options, tags={**kept, **(tags or {})}, hints=hints, **options))
+    return replace(recipe, options=replace(recipe.options, tags=with_tags(kept, tags or {}), hints=hints, **options))
+
+
+def with_tags(before: Mapping[str, float], tags: Mapping[str, float]) -> dict[str, float]:
+    """Tags of both; of those before, without any that excludes one of the new ones.
+
+    >>> with_tags({"red_hair": 1.0, "blue_eyes": 0.5, "smile": 1.0}, {"green hair": 2.0})
+    {'blue_eyes': 0.5, 'smile': 1.0, 'green hair': 2.0}
+    """
+    groups = {group_of(tag) for tag in tags} - {""}
+    kept = {tag: value for tag, value in before.items() if group_of(tag) not in groups and tag not in tags}
+    return {**kept, **tags}
 
 
 def for_other_sketches(recipe: ColoringRecipe) -> ColoringRecipe:

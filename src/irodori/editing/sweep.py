@@ -9,7 +9,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from tqdm import tqdm
 
+from irodori.editing.recipe import with_tags
 from irodori.errors import InputError
 from irodori.image import Pixels, resize
 from irodori.image_io import write_image
@@ -80,18 +82,17 @@ def sweep_sheet(colorizer: Colorizer, job: Job, options: Options, sweeps: Sequen
             colorizer.checked_tags({one.tag: value})
     colorizer.set_sketch(job.sketch, polarity=options.polarity, image_size=options.image_size)
     colorizer.set_reference(references_of(job))
-    lines = []
-    for down in rows.values:
-        tiles = []
-        for across in columns.values:
-            set_here = {columns.tag: across} | ({rows.tag: down} if rows.tag else {})
-            result = colorizer.run(
-                options.seed, options.lines, hints=options.hints, palette=options.palette, snap=options.snap,
-                tags={**options.tags, **set_here},
-            )  # fmt: skip
-            tiles.append(captioned(result.pixels, "  ".join(f"{tag}={value:g}" for tag, value in set_here.items())))
-        lines.append(np.hstack(tiles))
-    return np.vstack(lines), result
+    places = [(down, across) for down in rows.values for across in columns.values]
+    tiles = []
+    for down, across in tqdm(places, desc="sweeping", unit="coloring", disable=None):
+        set_here = {columns.tag: across} | ({rows.tag: down} if rows.tag else {})
+        result = colorizer.run(
+            options.seed, options.lines, hints=options.hints, palette=options.palette, snap=options.snap,
+            tags=with_tags(options.tags, set_here),
+        )  # fmt: skip
+        tiles.append(captioned(result.pixels, "  ".join(f"{tag}={value:g}" for tag, value in set_here.items())))
+    width = len(columns.values)
+    return np.vstack([np.hstack(tiles[i : i + width]) for i in range(0, len(tiles), width)]), result
 
 
 def captioned(pixels: Pixels, text: str) -> Pixels:

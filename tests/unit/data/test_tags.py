@@ -93,6 +93,8 @@ def test_places_say_what_is_where():
 def test_words_of_places_are_those_of_the_color_tags():
     words = place_words(("red_hair", "blue_skirt", "red_gloves", "solo", "blonde_hair", "blue_shirt"))
     assert words == PlaceWords(("hair", "clothes"), ("red", "blue", "blonde"))
+    part, color = words.positions(("blue_shirt", "smile", "red_gloves", "blonde_hair"))
+    assert (part.tolist(), color.tolist()) == ([1, -1, -1, 0], [1, -1, -1, 2])
 
 
 def test_columns_point_at_parts_colors_and_groups():

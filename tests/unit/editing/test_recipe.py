@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from fakes import MirrorSystem, box_drawing
+from irodori.editing import recipe as recipe_module
 from irodori.editing.recipe import (
     ColoringRecipe,
     Source,
@@ -114,6 +116,17 @@ def test_names_in_a_recipe_cannot_point_elsewhere(tmp_path: Path):
     recipe = read_recipe(path)
     assert recipe.sketch.name == "passwd"
     assert [reference.name for reference in recipe.references] == ["b", "d"]
+
+
+def test_examples():
+    assert doctest.testmod(recipe_module).failed == 0
+
+
+def test_a_new_color_of_a_part_replaces_the_old_one():
+    recipe = changed(RECIPE, {"green_hair": 0.5, "smile": 1.0})
+    assert recipe.options.tags == {"blue_eyes": 0.25, "green_hair": 0.5, "smile": 1.0}
+    both = changed(RECIPE, {"green_hair": 0.5, "blonde_hair": 0.5})
+    assert both.options.tags == {"blue_eyes": 0.25, "green_hair": 0.5, "blonde_hair": 0.5}
 
 
 def test_changes():

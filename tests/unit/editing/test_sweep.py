@@ -30,10 +30,10 @@ class TagSystem(FakeSystem):
 
     name: ClassVar[str] = "tagged"
     takes: ClassVar[frozenset[str]] = frozenset({"tags"})
-    tags: ClassVar[tuple[str, ...]] = ("red_hair", "green_hair")
+    tags: ClassVar[tuple[str, ...]] = ("red_hair", "green_hair", "green_skin", "blue_hair")
 
     def read_tags(self, image: Tensor) -> Tensor:
-        return image[:, :2].mean((2, 3)) / 2 + 0.5
+        return image.new_zeros(len(image), len(self.tags))
 
     def encode_references(self, references: Sequence[Tensor], like: Tensor) -> Any:
         self.calls["references"] += 1
@@ -43,7 +43,7 @@ class TagSystem(FakeSystem):
         self.calls["paint"] += 1
         given = dict(guidance.tags)
         image = torch.full((1, 3, *sketch_code.shape[-2:]), -1.0)
-        for channel, tag in enumerate(self.tags):
+        for channel, tag in enumerate(self.tags[:2]):
             image[:, channel] = given.get(tag, 0.0) / 2.5 - 1
         return Output(image)
 
@@ -96,10 +96,11 @@ def test_tiles_go_right_then_down_and_encodings_are_made_once(colorizer: Coloriz
 
 
 def test_the_sheet_says_how_it_was_made(colorizer: Colorizer, job: Job):
-    write_sweep(colorizer, job, Options(tags={"green_hair": 1.0}), [Sweep("red_hair", (0.0, 1.0))])
+    options = Options(tags={"green_skin": 1.0, "blue_hair": 1.0})
+    write_sweep(colorizer, job, options, [Sweep("red_hair", (0.0, 1.0))])
     about = json.loads(read_metadata(job.output)["irodori"])
     assert (about["sweep"], about["sketch"], about["model"]) == ("red_hair=0:1", "sketch.png", "tagged")
-    assert about["tags"] == "green_hair=1 red_hair=1"
+    assert about["tags"] == "green_skin=1 red_hair=1"
 
 
 def test_nothing_foreign_is_replaced_and_nothing_is_half_done(colorizer: Colorizer, system: TagSystem, job: Job):

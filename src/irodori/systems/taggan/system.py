@@ -106,7 +106,7 @@ class TagGAN(System):
     def _color_phases(self) -> list[Phase]:
         moved: list[nn.Parameter] = list(self.generator.parameters())
         if self.config.joint:
-            moved += [value for key, value in self.tagger.network.named_parameters() if not key.startswith("fc.")]
+            moved += self.tagger.encoder_parameters()
         generator = Phase("generator", tuple(moved))
         if self.discriminator is None:
             return [generator]
@@ -160,7 +160,7 @@ class TagGAN(System):
     def _training_references(self, batch: Sample) -> References:
         """phi of the batch's references; without gradient if it is frozen, and 0 where there is none."""
         with torch.set_grad_enabled(self.config.joint and torch.is_grad_enabled()):
-            return self._without(self._encode(batch.reference), absent=~_has_reference(batch))
+            return self._encode_present(batch.reference)
 
     def _tag_losses(self, batch: Sample) -> Terms:
         """Step 2 (equation 9): anchors with changed tags against targets."""
@@ -187,7 +187,7 @@ class TagGAN(System):
         is_asked = torch.rand(len(batch.sketch), device=device) < options.asked
         asked = ask(batch, self.config.tags)
         pictures = torch.where(is_asked[:, None, None, None], asked.target, batch.reference.roll(1, 0))
-        target = self._encode(pictures)
+        target = self._encode_present(pictures)
         no_anchor = ~is_asked & (torch.rand(len(batch.sketch), device=device) < options.no_anchor)
         anchor = self._without(anchor, absent=no_anchor)
         asked_values = set_tags(anchor.values[0], asked.wanted, asked.is_wanted, self._groups(device))
@@ -198,6 +198,10 @@ class TagGAN(System):
     def _encode(self, image: Tensor) -> References:
         reading = self.tagger(image)
         return References((reading.features,), (reading.probabilities,))
+
+    def _encode_present(self, image: Tensor) -> References:
+        """The same, but nothing where a picture is 0 everywhere: that means "no reference" (`Sample`)."""
+        return self._without(self._encode(image), absent=(image == 0).flatten(1).all(1))
 
     def _without(self, references: References, absent: Tensor) -> References:
         """Zeros, features and tags, where `absent` ``(B,)``: no reference."""
@@ -253,7 +257,3 @@ class TagGAN(System):
         values = tuple(set_tags(value, wanted, is_wanted, groups) for value in references.values)
         changed = zip(references.maps, references.values, values, strict=True)
         return References(tuple(self.editor(*one) for one in changed), values)
-
-
-def _has_reference(batch: Sample) -> Tensor:
-    return (batch.reference != 0).flatten(1).any(1)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from irodori.data.tags import PlaceWords, place_words
+from irodori.data.tags import place_words
 from irodori.systems.taggan.config import TaggerConfig
 
 FREQUENCY_DECAY = 0.99
@@ -98,15 +98,23 @@ class PlaceHead(nn.Module):
     """Part and color at each position; their products are tag maps, which are the features.
 
     Not in the paper.  A ResNet-34 with 512 channels learns by itself, in a day, that red hair and red clothes are two
-    things; a small one has it built in: a channel is high where a part is and has a color, and a tag is read from how
-    the color of its part is spread over the names.
+    things; a small one has it built in: a channel is high where a part is and has a color, and a color tag is read from
+    how the colors of its part are spread.
     """
 
-    def __init__(self, channels: int, words: PlaceWords, num_tags: int) -> None:
+    part: Tensor
+    color: Tensor
+
+    def __init__(self, channels: int, tags: Sequence[str]) -> None:
         super().__init__()
+        words = place_words(tags)
         self.num_parts, self.num_colors = len(words.parts) + 1, len(words.colors)
         self.classify = nn.Conv2d(channels, self.num_parts + self.num_colors, 1)
-        self.read = nn.Linear(self.num_maps + self.num_parts + channels, num_tags)
+        self.read = nn.Linear(channels + self.num_parts, len(tags))
+        self.scale = nn.Parameter(torch.ones(len(tags)))
+        part, color = words.positions(tags)
+        self.register_buffer("part", part, persistent=False)
+        self.register_buffer("color", color, persistent=False)
 
     @property
     def num_maps(self) -> int:
@@ -115,13 +123,29 @@ class PlaceHead(nn.Module):
     def forward(self, features: Tensor) -> Reading:
         """features: ``(B, C, h, w)`` of the network."""
         logits = self.classify(features)
-        parts = logits[:, : self.num_parts].softmax(1)
-        colors = logits[:, self.num_parts :].softmax(1)
-        maps = parts[:, :, None] * colors[:, None]  # (B, P, K, h, w)
-        area = parts.mean((2, 3))
-        spread = maps.mean((3, 4)) / area[..., None]
-        seen = torch.cat([spread.flatten(1), (area + SMALLEST_AREA).log(), gap(features)], dim=1)
-        return Reading(maps.flatten(1, 2), self.read(seen), logits)
+        parts, colors = logits[:, : self.num_parts].softmax(1), logits[:, self.num_parts :].softmax(1)
+        seen = torch.cat([gap(features), (gap(parts) + SMALLEST_AREA).log()], dim=1)
+        tags = self.read(seen) + self.scale * self.evidence(parts, colors)
+        return Reading((parts[:, :, None] * colors[:, None]).flatten(1, 2), tags, logits)
+
+    def evidence(self, parts: Tensor, colors: Tensor) -> Tensor:
+        """Logits of color tags from parts ``(B, P, h, w)`` and colors ``(B, K, h, w)``: ``(B, T)``, 0 for attributes.
+
+        A color fits as its share of the part's places is to that of the likeliest color; a part that covers less than
+        `SMALLEST_AREA` is rather not there.
+        """
+        spread = torch.einsum("bphw,bkhw->bpk", parts.square(), colors)  # squared: where a part is likely counts most
+        area = gap(parts)
+        shown = area / (area + SMALLEST_AREA)
+        fit = shown[..., None] * spread / spread.amax(2, keepdim=True).clamp(min=1e-12)
+        is_color = self.part >= 0
+        return torch.logit(fit[:, self.part * is_color, self.color * is_color], eps=1e-4) * is_color
+
+    def initialize(self) -> None:
+        """Color tags start from their evidence alone, attributes at their usual frequency."""
+        if not self.read.weight.is_meta:
+            nn.init.zeros_(self.read.weight)
+            self.read.bias.data = torch.where(self.part >= 0, 0.0, RARE)
 
 
 class Tagger(nn.Module):
@@ -133,7 +157,7 @@ class Tagger(nn.Module):
         super().__init__()
         has_places = config.head == "places"
         self.network = ResNet(config, 0 if has_places else len(tags))
-        self.places = PlaceHead(config.channels[-1], place_words(tags), len(tags)) if has_places else None
+        self.places = PlaceHead(config.channels[-1], tags) if has_places else None
         self.register_buffer("frequency", torch.full((len(tags),), 0.05))
 
     @property
@@ -149,15 +173,21 @@ class Tagger(nn.Module):
         assert self.network.fc is not None
         return Reading(features, self.network.fc(gap(features)))
 
+    def encoder_parameters(self) -> list[nn.Parameter]:
+        """What the features depend on."""
+        if self.places is not None:
+            return [*self.network.parameters(), *self.places.classify.parameters()]
+        return [value for name, value in self.network.named_parameters() if not name.startswith("fc.")]
+
     def initialize(self) -> None:
         """He et al. 2015 for convolutions; the classifier starts at a tag's usual frequency."""
         for layer in self.network.modules():
             if isinstance(layer, nn.Conv2d) and not layer.weight.is_meta:
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-        read = self.network.fc if self.places is None else self.places.read
-        assert read is not None
-        if not read.bias.is_meta:
-            nn.init.constant_(read.bias, RARE)
+        if self.places is not None:
+            self.places.initialize()
+        elif self.network.fc is not None and not self.network.fc.bias.is_meta:
+            nn.init.constant_(self.network.fc.bias, RARE)
 
     @torch.no_grad()
     def count(self, values: Tensor, known: Tensor) -> None:

@@ -60,7 +60,7 @@ class Result:
     @cached_property
     def color_pixels(self) -> Pixels:
         """The colors without any line, ``(H, W, 3)`` uint8: as the network gave them, made flat, hints laid on."""
-        colors = fill_colors(self.network_image, self.drawing, self.inked)
+        colors = fill_colors(self.network_image, self.drawing, self.inked, self.network_confidence)
         if self.choices is not None:
             colors = snap_colors(colors, self.drawing, self.choices, self._evidence(colors))
         return paint_hints(colors, self.drawing, self.hints) if self.hints else colors

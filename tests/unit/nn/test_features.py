@@ -39,7 +39,7 @@ def test_mobilenet_pads_as_tensorflow_does():
         network.stem.weight.zero_()
         network.stem.bias.zero_()
         network.stem.weight[0, 0, 0, 0] = 1.0
-    from irodori.nn.features import _same_padding
+    from irodori.nn.features_mobilenet import _same_padding
 
     image = torch.zeros(1, 3, 8, 8)
     image[0, 0, 0, 0] = 1.0

@@ -6,6 +6,7 @@ only what was made with the same three.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +53,9 @@ class SetComparison:
             embed.num_features
         )  # torchmetrics takes any module; embeddings are made once for both figures
         self._fid = optional("torchmetrics.image.fid").FrechetInceptionDistance(vectors)
-        self._kid = optional("torchmetrics.image.kid").KernelInceptionDistance(vectors, _SUBSETS, _SUBSET_SIZE)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that KID keeps all embeddings is said above
+            self._kid = optional("torchmetrics.image.kid").KernelInceptionDistance(vectors, _SUBSETS, _SUBSET_SIZE)
 
     @torch.no_grad()
     def update(self, image: Tensor, real: bool) -> None:

@@ -23,7 +23,7 @@ TOLERANCE_PX = 1
 
 _INK = 0.5  # a sketch's pixel from a quarter of full ink on is line: the rims of drawn lines are gray
 _SIGMA_PX, _WEAK, _STRONG = 0.8, 40, 120  # Canny (1986): blur; gradients, a border of d levels has about 2.5 d
-_STROKE = 24  # levels of 255 by which a stroke is darker than what lies around it
+_STROKE = 24  # levels of 255 by which a stroke is darker than its surroundings, or a border's sides differ
 
 Mask = NDArray[np.bool_]
 
@@ -56,7 +56,7 @@ def line_fidelity(image: Tensor, sketch: Tensor) -> LineFidelity:
     check_size("sketch", sketch, image)
     pixels = _pixels(image)
     borders = _borders(pixels)
-    drawn = borders | _strokes(pixels)
+    drawn = _both_sides(borders, pixels) | _strokes(pixels)
     return LineFidelity(
         precision=_share(_explained(sketch)[borders], empty=1.0),
         recall=_share(_near(drawn)[_centers(_ink(sketch))], empty=1.0),
@@ -109,6 +109,17 @@ def _borders(pixels: Pixels) -> Mask:
     """Canny edges of the channel that changes most, so that borders between colors of equal brightness count."""
     blurred = cv2.GaussianBlur(pixels, (0, 0), _SIGMA_PX)
     return cv2.Canny(blurred, _WEAK, _STRONG) > 0
+
+
+def _both_sides(borders: Mask, pixels: Pixels) -> Mask:
+    """A border runs between two pixels, of which Canny names one; here both are marked."""
+    sides = borders.copy()
+    for marks, known, colors in ((sides, borders, pixels), (sides.T, borders.T, pixels.swapaxes(0, 1))):
+        step = np.abs(colors[1:].astype(np.int16) - colors[:-1]).max(axis=2)
+        parted = (step >= _STROKE) & (known[1:] | known[:-1])
+        marks[1:] |= parted
+        marks[:-1] |= parted
+    return sides
 
 
 def _strokes(pixels: Pixels) -> Mask:

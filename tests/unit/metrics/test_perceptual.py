@@ -61,7 +61,7 @@ def test_with_the_learned_weights_it_is_the_published_figure(vgg16: VGG16, tmp_p
     scale = published.ScalingLayer()  # its own way to write the mean and deviation of ImageNet
     for number, layer in enumerate((3, 8, 15, 22, 29)):
         maps = [published._normalize_tensor(vgg16.features[: layer + 1](scale(each[None]))) for each in (FIRST, SECOND)]
-        linear = published.NetLinLayer(maps[0].shape[1])
+        linear = published.NetLinLayer(maps[0].shape[1], use_dropout=True)
         linear.load_state_dict({"model.1.weight": stored[f"lin{number}.model.1.weight"]})
         expected = expected + linear.eval()((maps[0] - maps[1]) ** 2).mean()
     assert lpips(vgg16, FIRST, SECOND, weights) == pytest.approx(expected.item(), rel=1e-4)

@@ -100,6 +100,10 @@ def build_study(
     generator = np.random.default_rng(options.seed)
     cases, left_out = _answered(benchmark, methods, options, generator)
     pairs = design_pairs(cases, tuple(methods), options.pairs)
+    if len(pairs) < options.parts:
+        raise InputError(
+            f"{len(pairs)} pairs cannot be split into {options.parts} parts: lower --parts or raise --pairs"
+        )
     checks = _checks(benchmark, pairs, options, generator)
     gallery = _Gallery(generator)
     key = Key(
@@ -115,11 +119,12 @@ def build_study(
     by_id = {case.id: case for case in benchmark.cases}
     shown = _shown(key, by_id, benchmark.root, gallery)
     licenses = sorted({name for trial in key.trials().values() for name in by_id[trial.case].licenses})
+    html = render_page(key, shown, licenses)
     with _new_folder(output) as folder:
         pictures = folder / "page" / "pictures"
         pictures.mkdir(parents=True)
         gallery.write(pictures, progress)
-        (folder / "page" / "index.html").write_text(render_page(key, shown, licenses), encoding="utf-8", newline="\n")
+        (folder / "page" / "index.html").write_text(html, encoding="utf-8", newline="\n")
         write_key(folder / "study.json", key)
     return key
 

@@ -72,7 +72,7 @@ def select_judges(key: Key, judges: Sequence[Judge], pass_rate: float) -> tuple[
         (kept if right >= pass_rate * shown - 1e-9 else excluded).append(judge)
     if not any(answer.trial in key.pairs for judge in kept for answer in judge.answers):
         failed = "; ".join(f"{judge.path} {_fraction(judge.checks_passed(key))}" for judge in excluded)
-        raise InputError(f"no pair was answered by a judge who passed the attention checks (failed: {failed or 'none'}); "
+        raise InputError(f"no pair was answered by a judge who passed the checks (failed: {failed or 'none'}); "
                          "collect more answers")  # fmt: skip
     return kept, excluded
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from irodori import __version__
 from irodori.benchmark.cases import Benchmark, Case
 from irodori.benchmark.study import answers
 from irodori.benchmark.study.checks import SPOILED, Check, check_pictures, design_checks
@@ -114,7 +114,7 @@ def build_study(
         pairs=_by_name(deal(pairs, options.parts), partial(_key_pair, methods, gallery), generator),
         checks=_by_name(deal(checks, options.parts), partial(_key_check, benchmark.root, gallery), generator),
         left_out=left_out,
-        about={"version": __version__, "seed": options.seed, "notice": options.notice},
+        about={"irodori": version("irodori"), "seed": options.seed, "notice": options.notice},
     )
     by_id = {case.id: case for case in benchmark.cases}
     shown = _shown(key, by_id, benchmark.root, gallery)

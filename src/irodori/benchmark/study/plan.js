@@ -46,14 +46,14 @@ function choosePart(study, judge, fragment) {
   return Math.floor(seededRandom(`${study.id} ${judge} part`)() * study.parts.length);
 }
 
-/** The trials in the judge's order, each with a left and a right picture; half of them are swapped. */
+/** The trials in the judge's order, each with a left and a right picture; every other one is swapped. */
 function planTrials(study, judge, part) {
   const random = seededRandom(`${study.id} ${judge}`);
   const trials = shuffled(study.parts[part], random);
   const start = random() < 0.5 ? 0 : 1;
-  const swaps = shuffled(trials.map((_, i) => (i + start) % 2 === 0), random);
   return trials.map((trial, i) => {
-    const [left, right] = swaps[i] ? [trial.pictures[1], trial.pictures[0]] : trial.pictures;
+    const [first, second] = trial.pictures;
+    const [left, right] = (i + start) % 2 ? [second, first] : [first, second];
     return { id: trial.id, sketch: trial.sketch, references: trial.references, left, right };
   });
 }

@@ -154,6 +154,7 @@ function showDone() {
   byId("continue").hidden = missing === 0;
   byId("back").hidden = missing > 0;
   byId("text").value = answersFile(study, state);
+  byId("download").disabled = !state.answers.length;
   byId("download").focus();
 }
 

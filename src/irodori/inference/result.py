@@ -68,7 +68,7 @@ class Result:
     def _evidence(self, colors: Pixels) -> Evidence:
         warped, confidence = self.network_warped, self.network_confidence
         return Evidence(
-            colors if warped is None else fill_colors(warped, self.drawing, self.inked),
+            colors if warped is None else fill_colors(warped, self.drawing, self.inked, confidence),
             None if confidence is None else resize(confidence, self._size),
             self.drawing.size / (self.network_image.shape[0] * self.network_image.shape[1]),
         )

@@ -1,4 +1,4 @@
-"""`irodori benchmark`: build, run, score, report."""
+"""`irodori benchmark`: build, run, score, report, and the networks that figures need."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("irodori.cli.benchmark_run", "Let systems and baselines answer every case, and score them."),
     "score": ("irodori.cli.benchmark_score", "Score any method from a folder of its pictures."),
     "report": ("irodori.cli.benchmark_report", "Write scores as JSON, Markdown and one HTML page."),
+    "features": ("irodori.cli.benchmark_features", "Get the networks behind LPIPS, FID and CLIP similarity."),
 }
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from irodori.benchmark.statistics import RESAMPLES, mean_interval
 from irodori.data.compose import compose
 from irodori.data.dataset import DataOptions, PairDataset
 from irodori.data.index import PART_NAMES, Index, Split
@@ -112,11 +113,8 @@ def score_system(system: System, samples: Sequence[Sample], progress: bool = Fal
     return scores
 
 
-def summarize(scores: Sequence[Sequence[PartScore]], seed: int = 0, resamples: int = 1000) -> dict[str, Any]:
+def summarize(scores: Sequence[Sequence[PartScore]], seed: int = 0, resamples: int = RESAMPLES) -> dict[str, Any]:
     """Part accuracy and mean ΔE2000 over all parts, with 95 % bootstrap intervals over images, and by part name."""
-    generator = np.random.default_rng(seed)
-    accuracy = [[float(part.is_accurate) for part in image] for image in scores if image]
-    difference = [[part.mean_delta_e for part in image] for image in scores if image]
     by_name = {}
     for name in REPORTED_PARTS:
         found = [part for image in scores for part in image if PART_NAMES[part.part] == name]
@@ -127,37 +125,34 @@ def summarize(scores: Sequence[Sequence[PartScore]], seed: int = 0, resamples: i
                 "count": len(found),
             }
     return {
-        "images": len(accuracy),
-        "part_accuracy": _with_interval(accuracy, generator, resamples),
-        "delta_e": _with_interval(difference, generator, resamples),
+        "images": sum(bool(image) for image in scores),
+        "part_accuracy": _interval([[part.is_accurate for part in image] for image in scores], seed, resamples),
+        "delta_e": _interval([[part.mean_delta_e for part in image] for image in scores], seed, resamples),
         "parts": by_name,
     }
 
 
 def compare(
-    scores: Sequence[Sequence[PartScore]], others: Sequence[Sequence[PartScore]], seed: int = 0, resamples: int = 1000
+    scores: Sequence[Sequence[PartScore]],
+    others: Sequence[Sequence[PartScore]],
+    seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> dict[str, dict[str, float]]:
     """Paired difference ``scores - others`` on the same images, with 95 % bootstrap intervals over images.
 
     Two systems are called different only when the interval excludes zero.
     """
-    generator = np.random.default_rng(seed)
-    pairs = [list(zip(mine, theirs, strict=True)) for mine, theirs in zip(scores, others, strict=True) if mine]
+    pairs = [list(zip(mine, theirs, strict=True)) for mine, theirs in zip(scores, others, strict=True)]
     accuracy = [[float(a.is_accurate) - float(b.is_accurate) for a, b in image] for image in pairs]
     difference = [[a.mean_delta_e - b.mean_delta_e for a, b in image] for image in pairs]
     return {
-        "part_accuracy": _with_interval(accuracy, generator, resamples),
-        "delta_e": _with_interval(difference, generator, resamples),
+        "part_accuracy": _interval(accuracy, seed, resamples),
+        "delta_e": _interval(difference, seed, resamples),
     }
 
 
-def _with_interval(
-    groups: Sequence[Sequence[float]], generator: np.random.Generator, resamples: int
-) -> dict[str, float]:
-    """Mean over all values, and the interval when whole groups (images) are drawn again."""
-    sums = np.array([sum(group) for group in groups])
-    sizes = np.array([len(group) for group in groups])
-    drawn = generator.integers(len(groups), size=(resamples, len(groups)))
-    means = sums[drawn].sum(1) / sizes[drawn].sum(1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return {"mean": float(sums.sum() / sizes.sum()), "low": float(low), "high": float(high)}
+def _interval(groups: Sequence[Sequence[float]], seed: int, resamples: int) -> dict[str, float]:
+    found = mean_interval(groups, seed, resamples)
+    if found is None:
+        raise DataError("no picture shows a part that can be scored: ask for more pairs, or for larger images")
+    return {"mean": found.mean, "low": found.low, "high": found.high}

@@ -13,11 +13,12 @@ from tqdm import tqdm
 from irodori.benchmark.statistics import RESAMPLES, mean_interval
 from irodori.data.compose import compose
 from irodori.data.dataset import DataOptions, PairDataset
-from irodori.data.index import PART_NAMES, Index, Split
-from irodori.data.palette import own_palette, random_palette
+from irodori.data.drawing import Drawing
+from irodori.data.index import PART_NAMES, Index, Item, Split
+from irodori.data.palette import Color, own_palette, random_palette
 from irodori.data.sample import Sample
 from irodori.data.scene import side_by_side
-from irodori.data.warp import WarpOptions, random_warp
+from irodori.data.warp import Warp, WarpOptions, random_warp
 from irodori.errors import DataError
 from irodori.metrics.parts import PartScore, part_scores
 from irodori.systems.base import Inputs, Noise, System
@@ -28,8 +29,9 @@ _ALL = WarpOptions(tps=0.0, move=0.25, scale=(0.55, 1.25), mirror=0.5)
 
 @dataclass(frozen=True, kw_only=True)
 class Mismatch:
-    """How a reference differs from the sketch: another figure of the "same" or an "other" style, moved by a warp; two
-    figures: a second one of the reference's style, in the same palette, beside the first.
+    """How a reference differs from the sketch: another figure of the "same" or an "other" style, moved by a warp.
+
+    figures: how many it shows; the others are of the first one's style, in the same palette, beside it.
     """
 
     style: str = "same"
@@ -68,6 +70,21 @@ class RecolorOptions:
     style: str = ""
 
 
+@dataclass(frozen=True)
+class Pair:
+    """What a sketch and a reference show.
+
+    items: the sketch's, then the reference's.  drawing: the sketch's.  source: the reference's, perhaps of several
+    figures, in `palette`.  warp: moves the reference.
+    """
+
+    items: tuple[Item, ...]
+    drawing: Drawing
+    source: Drawing
+    palette: list[Color]
+    warp: Warp
+
+
 def recolor_pairs(index: Index, options: RecolorOptions, mismatch: Mismatch) -> list[Sample]:
     """Fixed pairs of held-out figures; pair `i` depends on seed and `i` alone, and the same for every system."""
     data = replace(DataOptions(), sketches=("ink",), vary_lines=False, no_reference=0.0)
@@ -82,22 +99,32 @@ def recolor_pairs(index: Index, options: RecolorOptions, mismatch: Mismatch) -> 
 
 def _pair(pairs: PairDataset, number: int, options: RecolorOptions, mismatch: Mismatch) -> Sample:
     generator = np.random.default_rng((options.seed, number))
-    figures = [item for items in pairs.styles.values() for item in items]
-    drawn = pairs.styles[options.style] if options.style else figures
-    item = drawn[generator.integers(len(drawn))]
-    others = [other for other in figures if (other.source == item.source) == (mismatch.style == "same")]
-    others = [other for other in others if other.identity != item.identity]
+    drawn = pairs.styles[options.style] if options.style else [one for items in pairs.styles.values() for one in items]
+    pair = draw_pair(pairs, drawn[generator.integers(len(drawn))], mismatch, generator)
+    return compose(pairs.recolor_draft(pair.drawing, pair.source, pair.palette, pair.warp, generator))
+
+
+def draw_pair(pairs: PairDataset, item: Item, mismatch: Mismatch, generator: np.random.Generator) -> Pair:
+    """A reference for the figure `item`: other figures, in their own or in random colors."""
+    others = partners(pairs, item, mismatch.style)
     if not others:
-        raise DataError(f"{pairs.root}: needs several figures of several styles in the split '{options.split}'")
-    other = others[generator.integers(len(others))]
+        raise DataError(f"{pairs.root}: needs several figures of several styles in the split '{item.split}'")
+    shown = [others[generator.integers(len(others))]]
     palette_of = own_palette if generator.random() < 0.5 else lambda parts: random_palette(parts, generator)
-    source = pairs.drawings[other]
-    if mismatch.figures == 2:
-        beside = [one for one in pairs.styles[other.source] if one.identity != item.identity]
-        source = side_by_side(source, pairs.drawings[beside[generator.integers(len(beside))]], generator)
+    source = pairs.drawings[shown[0]]
+    beside = [one for one in others if one.source == shown[0].source]
+    for _ in range(mismatch.figures - 1):
+        shown.append(beside[generator.integers(len(beside))])
+        source = side_by_side(source, pairs.drawings[shown[-1]], generator)
     palette = palette_of(source.parts)
-    moved = random_warp(options.image_size, mismatch.warp, generator)
-    return compose(pairs.recolor_draft(pairs.drawings[item], source, palette, moved, generator))
+    warp = random_warp(pairs.image_size, mismatch.warp, generator)
+    return Pair((item, *shown), pairs.drawings[item], source, palette, warp)
+
+
+def partners(pairs: PairDataset, item: Item, style: str) -> list[Item]:
+    """Other figures than `item`, of the "same" or of an "other" style."""
+    figures = [one for items in pairs.styles.values() for one in items if one.identity != item.identity]
+    return [one for one in figures if (one.source == item.source) == (style == "same")]
 
 
 @torch.no_grad()

@@ -72,9 +72,12 @@ def test_one_part_or_none_has_no_figure():
 
 
 def test_the_true_color_is_the_median_of_the_part():
-    noisy = TRUTH.clone()
-    noisy[:, ::4] = 0.0  # a quarter of the rows is of another color
-    assert bleed(TRUTH, noisy, split()) == 0.0
+    """Of the red part 2 in 5 rows are green: its mean is olive, from which red is farther than from orange."""
+    orange, green = (torch.tensor(color).view(3, 1, 1) for color in ([0.8, -0.2, -0.6], [-0.8, 0.6, -0.6]))
+    image = halves(RED, orange)
+    truth = image.clone()
+    truth[:, ::5, :20] = truth[:, 1::5, :20] = green
+    assert bleed(image, truth, split()) == 0.0
 
 
 def test_the_nearest_other_part_is_scipy_s():

@@ -65,6 +65,11 @@ def test_latency_runs_all_in_turn_and_gives_medians():
         latency({}, 0)
 
 
+def test_the_first_round_is_not_timed():
+    seconds = iter((0.05, 0.0))
+    assert latency({"warms up": lambda: time.sleep(next(seconds))}, repeats=1)["warms up"] < 0.02
+
+
 def test_effective_cores_are_between_one_and_all():
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     assert 0 < effective_cores(turns=200_000) <= count

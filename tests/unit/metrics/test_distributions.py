@@ -112,6 +112,12 @@ def test_a_missing_mode_by_hand():
     assert result.jsd == pytest.approx(terms.sum() / 2)
 
 
+@pytest.mark.parametrize(("counts", "different"), [((61, 39), 0), ((65, 35), 2)])
+def test_the_test_is_two_sided(counts: tuple[int, int], different: int):
+    """Against equal shares of 200: z = 1.80 and 2.46, where 1.96 is the limit (1.64 one-sided)."""
+    assert ndb_jsd(clouds((100, 100, 0, 0)), clouds((*counts, 0, 0)), bins=2).ndb == different
+
+
 def test_few_pictures_cannot_tell_a_difference():
     result = ndb_jsd(clouds((100, 100, 100, 100)), clouds((2, 2, 2, 0)), bins=4)
     assert result.ndb == 0

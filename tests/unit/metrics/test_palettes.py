@@ -22,12 +22,12 @@ def test_the_same_colors_elsewhere_are_the_same_palette():
     )
 
 
-def test_black_to_white_and_half_of_it():
-    half = BLACK.clone()
-    half[:, :10] = 1
+def test_black_to_white_and_a_quarter_of_it():
+    quarter = BLACK.clone()
+    quarter[:, :5] = 1
     assert palette_distance(BLACK, -BLACK) == pytest.approx(100, abs=1e-3)
-    assert palette_distance(half, -BLACK) == pytest.approx(50, abs=1e-3)
-    assert palette_distance(half, BLACK) == pytest.approx(50, abs=1e-3)
+    assert palette_distance(quarter, BLACK) == pytest.approx(25, abs=1e-3)
+    assert palette_distance(quarter, -BLACK) == pytest.approx(75, abs=1e-3)
 
 
 def test_equal_amounts_are_an_assignment():

@@ -27,7 +27,7 @@ def _run(irodori, *arguments):
 
 def test_run_score_and_report_belong_together(irodori, desk, bench, tiny_model):
     """A system and a baseline of ours, then somebody else's pictures, then one report on all."""
-    tracks = ("--track", "recolor", "--track", "editing")
+    tracks = ("--tracks", "recolor", "--tracks", "editing")
     ours = _run(irodori, "--system", f"ours={tiny_model}", "--system", "baseline:fill", "--no-baselines", *tracks)
     assert (ours.code, ours.out) == (0, "results/report.html\n")
     assert sorted(path.name for path in (desk / "results").iterdir()) == [
@@ -54,7 +54,7 @@ def test_run_score_and_report_belong_together(irodori, desk, bench, tiny_model):
 
 
 def test_a_second_run_asks_nobody_and_another_seed_does(irodori, desk, bench, tiny_model):
-    arguments = ("--system", tiny_model, "--no-baselines", "--track", "cross", "--json")
+    arguments = ("--system", tiny_model, "--no-baselines", "--tracks", "cross", "--json")
     assert json.loads(_run(irodori, *arguments).out)["failed"] == {"tiny": 0}
     picture = desk / "results/tiny/answers/cross-1.png"
     first, key = picture.stat().st_mtime_ns, read_metadata(picture)["irodori-benchmark"]
@@ -71,7 +71,7 @@ def test_all_baselines_and_the_cost(irodori, desk, bench, monkeypatch):
     gmic.version.cache_clear()
     monkeypatch.setattr(cost_track, "SIZES", (64,))
     monkeypatch.setattr("irodori.benchmark.run.SIZES", (64,))
-    answer = _run(irodori, "--limit", "1", "--track", "aligned", "--track", "cost")
+    answer = _run(irodori, "--limit", "1", "--tracks", "aligned", "--tracks", "cost")
     assert answer.code == 0
     assert "notice: baseline gmic left out: the program gmic is not installed: sudo apt-get install gmic" in answer.err
     report = json.loads((desk / "results/report.json").read_text())
@@ -98,7 +98,7 @@ def test_wrong_use_is_one_sentence(irodori, desk, bench, tiny_model):
     score = ("benchmark", "score", "--name", "x", "-o", "results")
     _refused(irodori(*score, "--images", "nothing", "-b", "bench"), "nothing is no folder")
     _refused(irodori(*score, "--images", "sketches", "-b", "sketches"), "not a benchmark", "irodori benchmark build")
-    _refused(irodori(*score, "--images", "sketches", "-b", "bench", "--track", "x"), "unknown track 'x'", "aligned")
+    _refused(irodori(*score, "--images", "sketches", "-b", "bench", "--tracks", "x"), "unknown track 'x'", "aligned")
     _refused(irodori(*score, "--images", "sketches", "-b", "bench", "--features", "x"), "names no feature network")
     _refused(_run(irodori, "--no-baselines"), "nothing to run")
     _refused(_run(irodori, "--system", "baseline:x"), "unknown baseline 'x'")
@@ -111,7 +111,7 @@ def test_wrong_use_is_one_sentence(irodori, desk, bench, tiny_model):
 def test_the_benchmark_may_have_moved(irodori, desk, bench):
     write_answers(bench, desk / "theirs")
     irodori(
-        "benchmark", "score", "--images", "theirs", "--name", "x", "-b", "bench", "-o", "results", "--track", "cross"
+        "benchmark", "score", "--images", "theirs", "--name", "x", "-b", "bench", "-o", "results", "--tracks", "cross"
     )
     (desk / "bench").rename("elsewhere")
     _refused(irodori("benchmark", "report", "results"), "no longer there", "--benchmark")

@@ -49,14 +49,15 @@ def draw(number: int, left: int = 16, size: int = SIZE) -> Drawn:
     return Drawn(lines, parts, ((250 - shade, 250, 200), (240, 180 - shade, 140), (40, 60 + shade, 180)))
 
 
-def make_bench(root: Path, drawings: int = 2, size: int = SIZE) -> Benchmark:
+def make_bench(root: Path, drawings: int = 2, size: int = SIZE, recolored: int = 0) -> Benchmark:
     """Cases of most tracks for each drawing; the reference of `cross` is another drawing's.
 
     ``recolor-N`` and ``aligned-N`` have an answer; ``shift-N-S`` for three steps; ``edit-N`` and ``edit-N-SCALE``.
+    recolored: further drawings, of which there is ``recolor-N`` alone.
     """
     (root / "pictures").mkdir(parents=True)
     cases: list[Case] = []
-    for number in range(drawings):
+    for number in range(drawings + recolored):
         drawn, away = draw(number, size=size), draw(number, 30, size=size)
         files = {
             "sketch": _store(root, f"{number}-sketch", drawn.lines),
@@ -70,6 +71,8 @@ def make_bench(root: Path, drawings: int = 2, size: int = SIZE) -> Benchmark:
         }
         moved = "moved" if number % 2 else "centered"
         cases.append(Case(id=f"recolor-{number}", track="recolor", condition=moved, **files))
+        if number >= drawings:
+            continue
         cases.append(Case(id=f"aligned-{number}", track="aligned", condition="warp 0", **files))
         for step, left in enumerate((16, 22, 30)):
             reference = _store(root, f"{number}-step-{step}", draw(number, left, size).colored)

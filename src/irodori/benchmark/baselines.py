@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import cv2
@@ -12,16 +13,16 @@ from numpy.typing import NDArray
 
 from irodori.benchmark import gmic
 from irodori.benchmark.cases import Case
-from irodori.errors import ConfigError
+from irodori.checkpoint import read_header
+from irodori.errors import ConfigError, IrodoriError
 from irodori.image import Geometry, Pixels, resize
 from irodori.image_io import over_paper
 from irodori.inference.dominant import dominant_colors, lab_of
 from irodori.inference.finish import composite, fill_colors
 from irodori.inference.flats import lay_flats
 from irodori.inference.regions import Regions, closed_regions
+from irodori.weights import DEFAULT, resolve
 
-CEILING_SIZE = 192
-"""Longest side to which the ceiling shrinks the truth: that at which the default model works."""
 FILL_SIDE = 192
 """Longest side, in pixels, at which the regions of a reference are found."""
 THIN = 2.0
@@ -81,8 +82,14 @@ def _matched(gray: Pixels, wanted: Pixels) -> Pixels:
 def ceiling(lines: Pixels, truth: Pixels) -> Pixels:
     """The truth, shrunk to a network's size and finished as a system's colors are: what a perfect network would get."""
     size = (lines.shape[0], lines.shape[1])
-    shrunk = resize(truth, Geometry(size, min(CEILING_SIZE, max(size)), 1).fitted_size)
+    shrunk = resize(truth, Geometry(size, min(ceiling_size(), max(size)), 1).fitted_size)
     return _under(lines, fill_colors(shrunk, lines))
+
+
+@cache
+def ceiling_size() -> int:
+    """Longest side to which the ceiling shrinks the truth: that at which the default model works."""
+    return int(read_header(resolve(DEFAULT)).config["image_size"])
 
 
 def _under(lines: Pixels, colors: Pixels) -> Pixels:
@@ -172,18 +179,19 @@ BASELINES: dict[str, Baseline] = {
                  "reference", fill),
         Baseline("gmic", "G'MIC, Colorize Lineart [Smart Coloring], auto-clean of the reference stretched under the "
                  "lines", "reference", gmic.paint),
-        Baseline("ceiling", f"the truth, shrunk to {CEILING_SIZE} pixels and finished as a system's colors are",
+        Baseline("ceiling", "the truth, shrunk to the default model's size and finished as a system's colors are",
                  "truth", ceiling),
     )
 }  # fmt: skip
 
 
 def baseline(name: str) -> Baseline:
-    """A baseline by name; ConfigError with the names there are, or when a program that it needs is missing."""
+    """A baseline by name; ConfigError with the names there are, or when something that it needs is missing."""
     if name not in BASELINES:
         raise ConfigError(f"unknown baseline '{name}': choose one of {', '.join(BASELINES)}")
-    if name == "gmic":
-        gmic.version()
+    needed: dict[str, Callable[[], object]] = {"gmic": gmic.version, "ceiling": ceiling_size}
+    if name in needed:
+        needed[name]()
     return BASELINES[name]
 
 
@@ -193,7 +201,7 @@ def usable_baselines() -> tuple[list[str], list[str]]:
     for name in BASELINES:
         try:
             baseline(name)
-        except ConfigError as error:
+        except IrodoriError as error:
             notices.append(f"baseline {name} left out: {error}")
         else:
             names.append(name)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from irodori.benchmark import gmic
-from irodori.benchmark.baselines import BASELINES, baseline
+from irodori.benchmark.baselines import BASELINES, baseline, ceiling_size
 from irodori.benchmark.cases import Case, Edit
 from irodori.benchmark.results import MethodKind
 from irodori.errors import ConfigError, InputError
@@ -89,7 +89,11 @@ class BaselineMethod:
     def about(self) -> dict[str, str]:
         """What its answers depend on."""
         found = {"irodori": version("irodori"), "method": self.baseline.meaning, "edits": "not given"}
-        return {**found, "gmic": gmic.version()} if self.baseline.name == "gmic" else found
+        if self.baseline.name == "gmic":
+            found["gmic"] = gmic.version()
+        if self.baseline.name == "ceiling":
+            found["image_size"] = str(ceiling_size())
+        return found
 
     def __reduce__(self) -> tuple[type[BaselineMethod], tuple[str]]:
         return BaselineMethod, (self.baseline.name,)

@@ -41,7 +41,8 @@ def _origin(method: Mapping[str, Any]) -> str:
     if "weights_sha256" in about:
         return f"{about['system']}, weights `{about['weights_sha256'][:12]}`, {about['image_size']} px"
     version = f", version {about['gmic']}" if "gmic" in about else ""
-    return about.get("method", "pictures from elsewhere") + version
+    size = f", {about['image_size']} px" if "image_size" in about else ""
+    return about.get("method", "pictures from elsewhere") + version + size
 
 
 def _track(report: Mapping[str, Any], name: str, track: Mapping[str, Any]) -> str:
@@ -169,5 +170,5 @@ def _made_with(report: Mapping[str, Any]) -> str:
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> list[str]:
     """A Markdown table; columns are flush right but for those named."""
     rule = [("---" if number in left else "---:") for number in range(len(head))]
-    escaped = [[text.replace("|", "\\|").replace("\n", " ") for text in row] for row in rows]
-    return ["| " + " | ".join(row) + " |" for row in (head, rule, *escaped)]
+    escaped = [[text.replace("|", "\\|").replace("\n", " ") for text in row] for row in (head, rule, *rows)]
+    return ["| " + " | ".join(row) + " |" for row in escaped]

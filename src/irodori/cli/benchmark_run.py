@@ -20,7 +20,7 @@ PATH = click.Path(path_type=Path)
 )
 @click.option("-o", "--output", required=True, type=PATH, help="Folder for answers, scores and the report.")
 @click.option("--baselines/--no-baselines", default=True, show_default=True, help="Also all simple methods.")
-@click.option("--track", "tracks", metavar="NAME", multiple=True, help="Only this track; repeatable.  [default: all]")
+@click.option("--tracks", "tracks", metavar="NAME", multiple=True, help="Only this track; repeatable.  [default: all]")
 @click.option("--limit", default=0, type=click.IntRange(0), help="Most cases of each condition; 0 = all.")
 @click.option(
     "--features", metavar="NAME|FILE", multiple=True,

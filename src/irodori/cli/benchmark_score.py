@@ -16,7 +16,7 @@ PATH = click.Path(path_type=Path)
     "-b", "--benchmark", "benchmark_folder", required=True, type=PATH, help="Folder made by 'benchmark build'."
 )
 @click.option("-o", "--output", required=True, type=PATH, help="Folder of results; the method is added to it.")
-@click.option("--track", "tracks", metavar="NAME", multiple=True, help="Only this track; repeatable.  [default: all]")
+@click.option("--tracks", "tracks", metavar="NAME", multiple=True, help="Only this track; repeatable.  [default: all]")
 @click.option("--limit", default=0, type=click.IntRange(0), help="Most cases of each condition; 0 = all.")
 @click.option(
     "--features", metavar="NAME|FILE", multiple=True,

@@ -9,7 +9,7 @@ from PIL import Image
 from benches import HAIR, SKIN, answer, draw, make_bench, write_answers
 from irodori.benchmark.answers import add_pictures
 from irodori.benchmark.results import read_scored
-from irodori.benchmark.score import Scorer, ScoreOptions, score
+from irodori.benchmark.score import ScoreOptions, Scorer, score
 from irodori.color import delta_e
 from irodori.errors import DataError, InputError
 from irodori.image import to_tensor

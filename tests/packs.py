@@ -68,12 +68,12 @@ TONES = {"": ("#ffe040", "#a06020"), "-1f3fb": ("#fadcbc", "#a57939"), "-1f3ff":
 
 
 def emoji(number: int, skin: str, hair: str) -> tuple[str, str]:
-    """A head, bald if `number` is even, and a bow tie, ``(colored, lines alone)``; 72 x 72 units."""
+    """A head, bald if `number` is 1 modulo 4, and a bow tie, ``(colored, lines alone)``; 72 x 72 units."""
     head = 16 + number % 6
     shapes = (
         ("#40a0e0", f'd="M8 72 Q36 {52 + number % 5} 64 72 Z"'),
         (skin, f'd="M{36 - head} 36 A{head} {head} 0 1 0 {36 + head} 36 Z"'),
-        (hair if number % 2 else skin, f'd="M{36 - head} 36 A{head} {head} 0 0 1 {36 + head} 36 Z"'),
+        (skin if number % 4 == 1 else hair, f'd="M{36 - head} 36 A{head} {head} 0 0 1 {36 + head} 36 Z"'),
         ("#d02020", f'd="M{30 - number % 4} 64 h12 v6 h-12 Z"'),
     )
     start, stroke = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 72 72">', 'stroke="black" stroke-width="2"'

@@ -29,7 +29,8 @@ COST = "cost"
 SIZES = (256, 512, 1024)
 BATCH = 8
 REPEATS, SECONDS = 5, 60.0
-"""Runs of each measurement, fewer where a round of all methods takes so long that they would take more seconds."""
+"""Runs of each measurement, fewer where a round of all methods takes so long that they would take more seconds; batches
+that would take longer than these are not measured."""
 
 Methods = Sequence[SystemMethod | BaselineMethod]
 Works = Mapping[str, Callable[[], Any]]
@@ -75,10 +76,12 @@ def _at_size(methods: Methods, systems: Mapping[str, System], size: int) -> dict
     lines, reference = _drawing(size)
     with torch.inference_mode():
         networks = {name: _network(system, lines, reference) for name, system in systems.items()}
-        batches = {name: _network(system, lines, reference, BATCH) for name, system in systems.items()}
         colorings = {method.name: _coloring(method, lines, reference) for method in methods}
-        seconds = {"network_seconds": _latencies(networks), "coloring_seconds": _latencies(colorings)}
-        rates = {name: BATCH / value for name, value in _latencies(batches).items() if value}
+        alone = _latencies(networks)
+        seconds = {"network_seconds": alone, "coloring_seconds": _latencies(colorings)}
+        quick = {name: systems[name] for name, once in alone.items() if once * BATCH <= SECONDS}
+        batches = {name: _network(system, lines, reference, BATCH) for name, system in quick.items()}
+        rates = {name: BATCH / value for name, value in _latencies(batches).items()}
         return {
             method.name: {
                 "gmacs": _gmacs(systems[method.name], size) if method.name in systems else None,

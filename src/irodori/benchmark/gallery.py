@@ -15,7 +15,7 @@ import torch
 from irodori.benchmark.cases import Benchmark, Case
 from irodori.benchmark.comparison import Field
 from irodori.benchmark.figures import RANKINGS, figure_named
-from irodori.benchmark.pictures import Scene, read_answer, read_scene
+from irodori.benchmark.pictures import Scene, read_answer, read_color, read_scene
 from irodori.benchmark.results import Row, Scored
 from irodori.errors import InputError
 from irodori.image import Pixels, resize, to_pixels, to_tensor
@@ -111,13 +111,13 @@ def make_card(root: Path, case: Case, reasons: Sequence[str], scored: Sequence[S
     scene = read_scene(root, case, None)
     shown = [one for one in scored if one.method.name in field.methods]
     answers = [_answer(one, case, scene, field.methods[one.method.name][case.id]) for one in shown]
-    return Card(case, tuple(dict.fromkeys(reasons)), tuple(_given(case, scene)), tuple(answers))
+    return Card(case, tuple(dict.fromkeys(reasons)), tuple(_given(root, case, scene)), tuple(answers))
 
 
-def _given(case: Case, scene: Scene) -> Iterator[Shown]:
+def _given(root: Path, case: Case, scene: Scene) -> Iterator[Shown]:
     yield Shown("sketch", f"sketch of case {case.id}", data_uri(to_pixels(scene.sketch[None])))
-    if scene.reference is not None:
-        yield Shown("reference", f"reference of case {case.id}", data_uri(to_pixels(scene.reference[None])))
+    for name in case.references:
+        yield Shown("reference", f"reference of case {case.id}", data_uri(to_pixels(read_color(root, name)[None])))
     if scene.truth is not None:
         yield Shown("truth", f"true colors of case {case.id}", data_uri(to_pixels(scene.truth[None])))
 

@@ -24,12 +24,16 @@ _state: Any = None  # of a worker process: what `start` made there
 def run_parallel(
     work: Callable[[State, Item], Found], start: Callable[[], State], items: Iterable[Item], workers: int
 ) -> Iterator[Found]:
-    """``work(start(), item)`` for every item, in order, as soon as it is there; `start` once in each process.
+    """``work(start(), item)`` for every item, in order, as soon as it is there; `start` once in each process, if any.
 
     work, start: importable, or partial objects and bound methods of what can be pickled.
     Raises IrodoriError when a process dies.
     """
-    if workers <= 1:
+    items = list(items)
+    workers = min(workers, len(items))
+    if not items:
+        return
+    if workers == 1:
         with one_thread():
             state = start()
             for item in items:

@@ -94,9 +94,13 @@ def test_fill_goes_by_size_where_places_are_alike():
 
 
 def test_drawn_lines_of_the_reference_are_no_areas():
-    areas = color_areas(draw(3).colored)
-    assert {tuple(color) for color in areas.colors.tolist()} == set(draw(3).colors)
-    assert areas.shares.sum() == pytest.approx(1, abs=0.1)
+    picture = np.full((80, 80, 3), (200, 220, 240), np.uint8)
+    picture[20:60, 30:60] = 0
+    picture[23:57, 33:57] = (180, 30, 60)  # within an outline three pixels wide
+    areas = color_areas(picture)
+    assert areas.colors.tolist() == [[200, 220, 240], [180, 30, 60]]
+    assert areas.shares[1] == pytest.approx(34 * 24 / 80**2)
+    assert areas.centers[1] == pytest.approx([44.5 / 80, 39.5 / 80])
 
 
 def test_fill_without_areas_or_regions():

@@ -101,10 +101,11 @@ def test_only_common_cases_count():
 
 
 def test_a_value_that_one_method_lacks_is_no_pair():
-    first = _scored("first", [_row("a", figures={"sc_psnr": 10.0}), _row("b", figures={"sc_psnr": 20.0})])
-    second = _scored("second", [_row("a", figures={"sc_psnr": None}), _row("b", figures={"sc_psnr": 21.0})])
-    cell = _track(first, second)["tables"][ALL]["second"]["sc_psnr"]
-    assert (cell["mean"], cell["without_value"], cell["difference"]["mean"]) == (21, 1, 1)
+    values = {"first": (10.0, 20.0, None), "second": (None, 21.0, 90.0)}
+    scored = [_scored(name, [_row(case, figures={"sc_psnr": value}) for case, value in zip("abc", found, strict=True)])
+              for name, found in values.items()]  # fmt: skip
+    cell = _track(*scored)["tables"][ALL]["second"]["sc_psnr"]
+    assert (cell["mean"], cell["without_value"], cell["difference"]["mean"]) == (55.5, 1, 1)
 
 
 def test_a_method_without_a_track_does_not_empty_it():

@@ -82,6 +82,9 @@ def test_sets_of_the_references_themselves_are_no_distance_away(bench, tmp_path,
     assert (sets["figures"]["ndb"], sets["figures"]["jsd"]) == (0, pytest.approx(0, abs=1e-6))
     report = build_report(bench, [found])
     assert report["tracks"]["cross"]["sets"]["ndb"] == {"copies": 0}
+    half = ScoreOptions(tracks=("cross",), limit=1, features=(network,), progress=False)
+    less = score(bench, add_pictures(tmp_path / "results", "less", images), half)
+    assert build_report(bench, [found, less])["tracks"]["cross"]["sets"] == {}  # sets of different cases
     assert report["figures"]["fid[mobilenet_v2]"]["title"] == "FID [mobilenet_v2]"
 
 

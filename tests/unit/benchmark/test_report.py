@@ -179,6 +179,7 @@ def test_the_page_shows_all_methods_and_escapes_them(written):
     assert "prefers-color-scheme: dark" in page
     assert page.count("<svg") == 4 + 2  # curves of shift and editing; aligned has a single position
     assert "abacus" in page
+    assert 'style="background:rgb(200, 40, 40)"></span>red_hair at scale' in page
     assert "gmic left out" in page
 
 

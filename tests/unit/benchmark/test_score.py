@@ -1,6 +1,7 @@
 """Folders of pictures whose figures are known by construction; failures named; interruptions without loss."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from PIL import Image
 
 from benches import HAIR, SKIN, answer, draw, make_bench, write_answers
 from irodori.benchmark.answers import add_pictures
+from irodori.benchmark.cases import NO_PART
+from irodori.benchmark.pictures import other_references, read_scene
 from irodori.benchmark.results import read_scored
 from irodori.benchmark.score import ScoreOptions, Scorer, score
 from irodori.color import delta_e
@@ -127,6 +130,26 @@ def test_every_kind_of_failure_is_named_and_counts_the_worst(bench, scored, tmp_
     assert rows["edit-0-1"].figures["edit_spill"] is None  # there is nothing to compare it with
 
 
+def test_what_counts(bench):
+    """Bare paper of the parts that the references tell; of a case without parts all bare paper."""
+    case, bare = bench.cases[0], draw(0).lines == 255
+    parts = np.where(draw(0).parts == NO_PART, HAIR, draw(0).parts)  # a map that covers the lines too
+    Image.fromarray(parts).save(bench.root / case.parts)
+    counted = read_scene(bench.root, replace(case, scored_parts=(HAIR,)), None).counted.numpy()
+    assert (counted == (bare & (parts == HAIR))).all()
+    assert not read_scene(bench.root, replace(case, scored_parts=()), None).counted.any()
+    assert (read_scene(bench.root, replace(case, parts=None), None).counted.numpy() == bare).all()
+
+
+def test_the_other_reference_shows_another_drawing(bench):
+    others = other_references(bench.cases)
+    assert others["recolor-0"] == "pictures/1-reference.png"
+    assert others["recolor-1"] == "pictures/0-reference.png"
+    assert other_references(bench.cases[:1]) == {"recolor-0": None}
+    same = replace(bench.cases[0], id="same", references=("pictures/0-step-0.png",))
+    assert other_references([bench.cases[0], same])["recolor-0"] is None  # another picture of the same drawing
+
+
 def test_an_answer_with_alpha_is_seen_over_white(bench, scored, tmp_path):
     images = write_answers(bench, tmp_path / "alpha")
     opaque = np.asarray(Image.open(images / "recolor-0.png"))
@@ -177,10 +200,23 @@ def test_an_interrupted_scoring_goes_on(bench, scored, tmp_path, monkeypatch):
     folder = tmp_path / "results" / "method"
     with (folder / "scores.partial.jsonl").open("a") as file:
         file.write('{"id": "cut o')
+    interrupted_again = [case.id for case in bench.cases].index("edit-0")
+    asked = []
+
+    def later(self, job):
+        asked.append(job.case.id)
+        if job.case.id == "edit-0":
+            raise KeyboardInterrupt
+        return original(self, job)
+
+    monkeypatch.setattr(Scorer, "score", later)
+    with pytest.raises(KeyboardInterrupt):
+        scored(images)
+    assert asked[0] == "shift-0-1"
     monkeypatch.setattr(Scorer, "score", original)
     asked = _counted(monkeypatch)
     found = scored(images)
-    assert asked == [case.id for case in bench.cases][3:]
+    assert asked == [case.id for case in bench.cases][interrupted_again:]
     assert found == read_scored(folder)
     assert not (folder / "scores.partial.jsonl").exists()
 

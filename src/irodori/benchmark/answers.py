@@ -51,7 +51,8 @@ def answer_cases(
     folder = method_folder(results, method.name)
     make_folder(folder / "answers")
     chosen = _with_befores(benchmark, benchmark.select(options.tracks, options.limit))
-    declined = tuple(case.id for case in chosen if not method.can_answer(case))
+    tracks = {case.track for case in chosen if not method.can_answer(case)}  # half a track would be unlike the others'
+    declined = tuple(case.id for case in chosen if case.track in tracks)
     tasks = _tasks(benchmark, folder / "answers", method, [case for case in chosen if case.id not in declined])
     record = Method(
         name=method.name,

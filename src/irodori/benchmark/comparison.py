@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from irodori.benchmark.cases import TRACKS, Track
-from irodori.benchmark.figures import CURVES, HEADLINES, TRENDS, Better, Figure, Trend, figure_named, in_order
+from irodori.benchmark.figures import CURVES, HEADLINES, OF_PARTS, TRENDS, Better, Figure, Trend, figure_named, in_order
 from irodori.benchmark.recolor import REPORTED_PARTS
 from irodori.benchmark.results import Row, Scored
 from irodori.benchmark.statistics import Estimate, ratio_interval
@@ -52,6 +52,19 @@ class Field:
             method: {name: row for name, row in rows.items() if name in ids} for method, rows in self.methods.items()
         }
         return Field(self.track, kept)
+
+    def fit_for(self, figure: str) -> Field:
+        """The cases whose figure can be compared along a sequence: of parts, those with the parts of the first step."""
+        if figure not in OF_PARTS:
+            return self
+        first: dict[str, frozenset[int]] = {}
+        for row in sorted(self.rows.values(), key=lambda row: row.position):
+            first.setdefault(row.sequence, _part_numbers(row))
+        return self.where(lambda row: not row.sequence or _part_numbers(row) == first[row.sequence])
+
+
+def _part_numbers(row: Row) -> frozenset[int]:
+    return frozenset(number for number, _, _ in row.parts)
 
 
 def fields(scored: Sequence[Scored]) -> list[Field]:
@@ -181,7 +194,8 @@ def _trends(field: Field, seed: int) -> dict[str, Any]:
     found = {}
     for trend in TRENDS:
         if trend.track == field.track:
-            values = {method: _sequence_values(rows, trend) for method, rows in field.methods.items()}
+            fit = field.fit_for(trend.figure)
+            values = {method: _sequence_values(rows, trend) for method, rows in fit.methods.items()}
             sequences = _sequence_field(field, values)
             if sequences.rows:
                 found[trend.name] = {
@@ -224,11 +238,11 @@ def _curves(field: Field, seed: int) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = {}
     for name in names:
-        read = _reader(figure_named(name))
+        read, fit = _reader(figure_named(name)), field.fit_for(name)
         for method in field.methods:
             points = []
             for position in positions:
-                part = field.where(lambda row, p=position: row.position == p)  # type: ignore[misc]
+                part = fit.where(lambda row, p=position: row.position == p)  # type: ignore[misc]
                 estimate = _estimate(part, {n: read(row) for n, row in part.methods[method].items()}, seed)
                 if estimate is not None:
                     points.append([position, estimate.mean, estimate.low, estimate.high])

@@ -133,6 +133,9 @@ CURVES: dict[Track, tuple[str, ...]] = {
 }
 """Figures that are drawn against the position of the cases."""
 
+OF_PARTS = frozenset({"part_accuracy", "part_delta_e", "delta_e", "psnr", "bleed"})
+"""Figures that depend on which parts are scored: along a sequence they count only where these are the same."""
+
 SET_TRACKS: tuple[Track, ...] = ("cross",)
 
 SET_FIGURES: tuple[Figure, ...] = (

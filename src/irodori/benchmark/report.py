@@ -176,12 +176,16 @@ def _failures(scored: Sequence[Scored]) -> list[dict[str, str]]:
 
 
 def _coverage(scored: Sequence[Scored], compared: Sequence[Field]) -> list[str]:
-    """Sentences about cases that are left out because not all methods were scored on them."""
+    """A sentence for each track in which cases are left out because not all methods were scored on them."""
     found = []
     for field in compared:
-        for one in scored:
-            more = sum(row.track == field.track for row in one.rows) - len(field.rows)
-            if one.method.name in field.methods and more:
-                found.append(f"{field.track}: {more} cases of {one.method.name} are left out, because not all "
-                             "methods were scored on them")  # fmt: skip
+        counts = {one.method.name: sum(row.track == field.track for row in one.rows) for one in scored}
+        more = [
+            f"{counts[name] - len(field.rows)} of {name}" for name in field.methods if counts[name] > len(field.rows)
+        ]
+        if more:
+            found.append(
+                f"{field.track}: only the {len(field.rows)} cases count that all methods were scored on; "
+                f"left out are {', '.join(more)}"
+            )
     return found

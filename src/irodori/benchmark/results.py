@@ -28,7 +28,7 @@ class Method:
 
     images: folder of its pictures, as seen from the method's folder.  added: when, ISO 8601, decides the order.
     about: weights, seed, options, how edits were given.  failed: case id and why there is no answer.
-    declined: ids of cases that it cannot be asked, such as for the truth where there is none.
+    declined: ids of cases in tracks that it cannot be asked in, such as for the truth where there is none.
     """
 
     name: str

@@ -137,6 +137,23 @@ def test_slopes_and_curves_of_sequences():
     assert [point[1] for point in curve] == pytest.approx([33, 31, 29, 27])
 
 
+def test_steps_with_other_parts_do_not_count_along_a_sequence():
+    """The last step tells the background alone, which is easy: it says nothing about the parts before it."""
+
+    def row(n, step, value, parts):
+        return _row(f"s{n}-{step}", track="shift", figures={"psnr": value, "line_f": value / 100}, parts=parts,
+                    item=f"d{n}", sequence=f"s{n}", position=float(step))  # fmt: skip
+
+    both, one = ((0, 1, 1.0), (1, 1, 1.0)), ((0, 1, 0.0),)
+    rows = [row(n, step, value, one if step == 3 else both)
+            for n in range(3) for step, value in enumerate((30.0, 29.0, 28.0, 60.0))]  # fmt: skip
+    track = _track(_scored("m", rows))
+    assert track["trends"]["psnr_slope"]["m"]["mean"] == pytest.approx(-1)
+    assert track["trends"]["line_f_slope"]["m"]["mean"] > 0.05
+    assert [point[0] for point in track["curves"]["psnr"]["m"]] == [0, 1, 2]
+    assert [point[0] for point in track["curves"]["line_f"]["m"]] == [0, 1, 2, 3]
+
+
 def test_monotony_of_edits():
     def rows(values):
         return [

@@ -283,5 +283,5 @@ def test_cases_that_not_all_have_are_told(world, tmp_path):
     report = build_report(bench, [*choose_scored([results], ["perfect"]), some])
     assert report["tracks"]["recolor"]["cases"] == 4
     assert report["notices"] == [
-        "recolor: 3 cases of perfect are left out, because not all methods were scored on them"
+        "recolor: only the 4 cases count that all methods were scored on; left out are 3 of perfect"
     ]

@@ -31,9 +31,10 @@ Groups = Mapping[str, Sequence[Item]]
 
 CACHE_BYTES = 256 << 20
 LEAST_COLORS, LEAST_FILLED, LEAST_INK = 4, 0.5, 0.05
-_OBJECTS = re.compile("object|nature|animal|food|travel|place")
+"""Of an object: its colors.  Of a painting: the share of the square that it fills, and of it that its lines fill."""
 LARGEST_SPECK = 2
 """Of extracted lines, in times the pixels from which on a part counts as shown."""
+_OBJECTS = re.compile("object|nature|animal|food|travel|place")
 _RUDE = re.compile("middle-finger|1f595")
 """Gestures that nobody wants to see in a report."""
 

@@ -93,6 +93,8 @@ def _colored(art: Art, variants: Variants, tone: str) -> _Colored | None:
     richer = other if len(other.parts) > len(item.parts) else item
     (sketch, _), (_, color), (_, compared) = (_drawn(art, one) for one in (richer, item, other))
     labels = art.labels(richer)
+    if richer.sketch:
+        labels[sketch < 128] = -1
     changes = np.abs(color.astype(int) - compared).max(-1) > _CHANGED
     changing: dict[Color, NDArray[np.bool_]] = {}
     off = 0
@@ -141,6 +143,4 @@ def _part_map(truth: _Colored, told: set[Color], skin: Color) -> tuple[Pixels, t
         parts[inside] = number
         if color in told:
             scored.append(number)
-    if truth.item.sketch:
-        parts[truth.sketch < 128] = NO_PART
     return parts, tuple(sorted(scored))

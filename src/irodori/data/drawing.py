@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -21,7 +21,7 @@ from irodori.image_io import read_stored
 class Drawing:
     """planes: ``(3 + K, H, W)`` uint8: base RGB, then the coverages of `parts`; a picture is a base without parts.
 
-    own_sketch: ``(1, H, W)`` uint8, the artist's lines of a picture, where there are any.
+    own_sketch: ``(1, H, W)`` uint8, the artist's line drawing, where there is one.
     tags: what the data set says of it.
     """
 
@@ -41,12 +41,14 @@ def load(root: Path, item: Item, image_size: int) -> Drawing:
     stored = read_stored(root / item.file, gray=item.kind == "parts")
     if item.kind == "parts":
         packed = pack(unpack(stored)).reshape(-1, stored.shape[1], stored.shape[1])
-        return Drawing(item.parts, torch.from_numpy(scaled(packed, image_size)), tags=item.tags)
-    planes = torch.from_numpy(np.ascontiguousarray(resize(stored, size).transpose(2, 0, 1)))
+        planes = scaled(packed, image_size)
+    else:
+        planes = np.ascontiguousarray(resize(stored, size).transpose(2, 0, 1))
+    drawing = Drawing(item.parts, torch.from_numpy(planes), tags=item.tags)
     if not item.sketch:
-        return Drawing((), planes, tags=item.tags)
+        return drawing
     sketch = resize(read_stored(root / item.sketch, gray=True), size)
-    return Drawing((), planes, torch.from_numpy(np.ascontiguousarray(sketch))[None], item.tags)
+    return replace(drawing, own_sketch=torch.from_numpy(np.ascontiguousarray(sketch))[None])
 
 
 def scaled(planes: Pixels | Floats, size: int) -> Pixels:

@@ -71,7 +71,7 @@ SMALL = Recipe(
         image_size=128,
         tagger=TaggerConfig(channels=(32, 64, 128), blocks=(1, 2, 2), stem="small", head="places"),
         channels=(24, 48, 96, 160),
-        num_heads=4,
+        num_heads=8,
         critic_channels=16,
         initialization="kaiming",
         mapping_channels=256,

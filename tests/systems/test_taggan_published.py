@@ -243,7 +243,7 @@ def test_converted_weights_edit_as_the_authors_do(tmp_path: Path, is_attention: 
     parts = networks(is_attention)
     names = tmp_path / "names.txt"
     names.write_text("\n".join(["red_hair", "blue_hair", *(f"word {i}" for i in range(10))]))
-    convert("two-step-gan", Wish(files=write(tmp_path, parts), names=names), tmp_path / "out.safetensors")
+    convert("two-step-gan", Wish(files=write(tmp_path, parts), others={"names": names}), tmp_path / "out.safetensors")
     system = load_system(tmp_path / "out.safetensors")
     sketch, reference = torch.ones(1, 1, 64, 64), torch.rand(1, 3, 64, 64) * 2 - 1
     features = their_features(parts["R"], reference)
@@ -280,9 +280,9 @@ def test_names_that_are_known_and_numbers_for_the_rest(tmp_path: Path):
 def test_foreign_and_damaged_files_are_refused(tmp_path: Path):
     parts = networks()
 
-    def refused(match: str, *files: Path, **more: Path) -> None:
-        with pytest.raises(WeightsError, match=match):
-            convert("two-step-gan", Wish(files=files, **more), tmp_path / "out.safetensors")
+    def refused(match: str, *files: Path, **others: Path) -> None:
+        with pytest.raises((WeightsError, InputError), match=match):
+            convert("two-step-gan", Wish(files=files, others=others), tmp_path / "out.safetensors")
         assert not (tmp_path / "out.safetensors").exists()
 
     files = write(tmp_path, parts)
@@ -297,6 +297,8 @@ def test_foreign_and_damaged_files_are_refused(tmp_path: Path):
     refused("no dictionary", tmp_path / "list.pth")
     (tmp_path / "names.txt").write_text("one\ntwo\n")
     refused("12 tags, but 2 names", *files, names=tmp_path / "names.txt")
+    refused("gone.txt cannot be read", *files, names=tmp_path / "gone.txt")
+    refused("--with clip: this layout knows no such thing; use names", *files, clip=tmp_path / "names.txt")
     extra = {**parts, "G": {**parts["G"], "deconv9.conv1.bias_extra.x": torch.zeros(1)}}
     refused("deconv9", *write(tmp_path, extra))
     missing = {**parts, "G": {k: v for k, v in parts["G"].items() if k != "deconv3.conv2.bias"}}
@@ -333,7 +335,8 @@ def test_an_imagenet_network_starts_a_tagger_and_sees_the_same_colors(tmp_path: 
     monkeypatch.setitem(PRESETS, "taggan/thin", replace(paper, name="taggan/thin", system=config))
     tensors = random(tagger_shapes(TAGGER, DEPTHS, 1000), 0)
     torch.save(tensors, tmp_path / "resnet34.pth")
-    convert("resnet34", Wish(files=[tmp_path / "resnet34.pth"], preset="taggan/thin"), tmp_path / "start.safetensors")
+    start = lambda name: Wish(files=[tmp_path / "resnet34.pth"], settings={"preset": name})  # noqa: E731
+    convert("resnet34", start("taggan/thin"), tmp_path / "start.safetensors")
     torch.manual_seed(1)
     system = build_system("taggan", config)
     initialize_from(system, tmp_path / "start.safetensors")
@@ -347,9 +350,9 @@ def test_an_imagenet_network_starts_a_tagger_and_sees_the_same_colors(tmp_path: 
     assert network.fc.out_features == len(config.tags)
     torch.testing.assert_close(network.layer4[0].conv2.weight, tensors["layer4.0.conv2.weight"])
     with pytest.raises(WeightsError, match="do not fit"):
-        convert("resnet34", Wish(files=[tmp_path / "resnet34.pth"], preset="taggan/tiny"), tmp_path / "x.safetensors")
+        convert("resnet34", start("taggan/tiny"), tmp_path / "x.safetensors")
     with pytest.raises(InputError, match="has no tagger"):
-        convert("resnet34", Wish(files=[tmp_path / "resnet34.pth"], preset="scft/tiny"), tmp_path / "x.safetensors")
+        convert("resnet34", start("scft/tiny"), tmp_path / "x.safetensors")
 
 
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -364,6 +367,11 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["convert", "--from", "two-step-gan", files[0], "-o", str(target)]) == 2
     assert capsys.readouterr().err.startswith("error: ")
     assert main(["convert", "--from", "resnet34", *files, "-o", str(target)]) == 2
+    assert "3 files are given" in capsys.readouterr().err
+    assert main(["convert", "--from", "two-step-gan", *files, "-o", str(target), "--with", "names"]) == 2
+    assert "ROLE=FILE" in capsys.readouterr().err
+    assert main(["convert", "--from", "two-step-gan", *files, "-o", str(target), "--set", "preset=taggan/tiny"]) == 2
+    assert "--set preset: this layout knows no such thing; leave it out" in capsys.readouterr().err
     with pytest.raises(InputError, match="unknown layout"):
         convert("gan", Wish(files=()), target)
 

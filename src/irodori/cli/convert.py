@@ -12,19 +12,36 @@ PATH = click.Path(path_type=Path)
 @click.command("convert")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
 @click.option(
-    "--from", "layout", required=True, type=click.Choice(["two-step-gan", "resnet34"]),
+    "--from", "layout", required=True, metavar="LAYOUT",
     help="two-step-gan: TagGAN as its authors publish it (colorization, mapping, tagger).  resnet34: torchvision's.",
 )  # fmt: skip
 @click.option("-o", "--output", required=True, type=PATH, help="New weight file (.safetensors).")
-@click.option("--names", type=PATH, help="Names of the tags, one a line, in the order of the tagger's outputs.")
-@click.option("--preset", default="taggan/paper-384-tagger", show_default=True, help="Of resnet34: what to start.")
-def command(files: tuple[Path, ...], layout: str, output: Path, names: Path | None, preset: str) -> None:
+@click.option(
+    "--with", "others", multiple=True, metavar="ROLE=FILE",
+    help="A further file; two-step-gan: names=FILE, the tags, one a line, in the order of the tagger's outputs.",
+)  # fmt: skip
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE",
+    help="What files cannot tell; resnet34: preset=NAME, what is to be trained from it.",
+)  # fmt: skip
+def command(
+    files: tuple[Path, ...], layout: str, output: Path, others: tuple[str, ...], settings: tuple[str, ...]
+) -> None:
     """Turn published weights into a weight file that --model takes.
 
     Pickled files are opened here and nowhere else, and only for the tensors in them.
     """
+    from irodori.config import parse_assignments
     from irodori.systems.convert import Wish, convert
 
-    done = convert(layout, Wish(files=files, names=names, preset=preset), output)
+    wish = Wish(files=files, others=dict(map(_role, others)), settings=parse_assignments(settings))
+    done = convert(layout, wish, output)
     click.echo(f"{click.format_filename(output)}: {done.system}, license: {done.license}")
     click.echo(f"notice: {done.notice}", err=True)
+
+
+def _role(text: str) -> tuple[str, Path]:
+    role, _, path = text.partition("=")
+    if not role or not path:
+        raise click.UsageError(f"--with {text}: write ROLE=FILE, such as names=tags.txt")
+    return role, Path(path)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,34 @@ from torch import Tensor
 from irodori.checkpoint import Header, read_tensors, save
 from irodori.config import to_dict
 from irodori.errors import InputError, WeightsError
-from irodori.systems import preset, recipe_system_name
-from irodori.systems.taggan import published
 from irodori.weights import file_hash
+
+IMPORTERS: dict[str, str] = {
+    "two-step-gan": "irodori.systems.taggan.published:two_step_gan",
+    "resnet34": "irodori.systems.taggan.published:resnet34",
+}
+"""Layout → module and function that takes a `Wish` and returns what it `Converted`; imported when it is used."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """files: all files of one model.  names: a file with the names of tags, one a line.  preset: what to start."""
+    """What a user asks to convert.
+
+    files: all published files of one model.  others: further files by their role, such as the names of tags.
+    settings: nested values, for what files cannot tell.
+    """
 
     files: Sequence[Path]
-    names: Path | None = None
-    preset: str = "taggan/paper-384-tagger"
+    others: Mapping[str, Path] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def only(self, others: Collection[str] = (), settings: Collection[str] = ()) -> None:
+        """InputError for a role or a setting that the layout has no use for."""
+        for option, given, known in (("--with", self.others, others), ("--set", self.settings, settings)):
+            unknown = sorted(set(given) - set(known))
+            if unknown:
+                use = f"use {', '.join(known)}" if known else "leave it out"
+                raise InputError(f"{option} {unknown[0]}: this layout knows no such thing; {use}")
 
 
 @dataclass(frozen=True)
@@ -41,9 +58,10 @@ class Converted:
 
 def convert(layout: str, wish: Wish, output: Path) -> Converted:
     """Reads published weights, checks every name and shape, and writes them as ours; InputError for another layout."""
-    if layout not in LAYOUTS:
-        raise InputError(f"unknown layout {layout!r}: use one of {', '.join(LAYOUTS)}")
-    done = LAYOUTS[layout](wish)
+    if layout not in IMPORTERS:
+        raise InputError(f"unknown layout {layout!r}: use one of {', '.join(IMPORTERS)}")
+    module, _, function = IMPORTERS[layout].partition(":")
+    done: Converted = getattr(import_module(module), function)(wish)
     sources = {path.name: file_hash(path) for path in wish.files}
     provenance = {"converted_from": layout, "sources": sources, "license": done.license, "notice": done.notice}
     save(output, Header(done.system, to_dict(done.config), provenance), done.tensors)
@@ -64,34 +82,3 @@ def read_foreign(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise WeightsError(f"{path}: holds no dictionary of tensors; give the file that the authors publish")
     return content
-
-
-def _two_step_gan(wish: Wish) -> Converted:
-    names = _lines(wish.names) if wish.names else ()
-    config, tensors = published.from_two_step({path: read_foreign(path) for path in wish.files}, names)
-    return Converted("taggan", config, tensors, published.NOTICE, "not stated by the authors")
-
-
-def _resnet34(wish: Wish) -> Converted:
-    if len(wish.files) != 1:
-        raise InputError(f"{len(wish.files)} files are given: the layout resnet34 is one file")
-    recipe = preset(wish.preset)
-    if recipe_system_name(recipe) != "taggan":
-        raise InputError(f"the preset {wish.preset} has no tagger: use one of taggan")
-    torch.manual_seed(recipe.training.seed)
-    tensors = published.from_imagenet(wish.files[0], read_foreign(wish.files[0]), recipe.system)
-    notice = (
-        f"a start for 'irodori train --preset {wish.preset} --initialize': nothing but the tagger's body is trained"
-    )
-    return Converted("taggan", recipe.system, tensors, notice, "that of the weights it was made from")
-
-
-def _lines(path: Path) -> tuple[str, ...]:
-    try:
-        return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error}): give a text file with one tag a line") from error
-
-
-LAYOUTS: Mapping[str, Callable[[Wish], Converted]] = {"two-step-gan": _two_step_gan, "resnet34": _resnet34}
-"""What can be converted, by name."""

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from irodori.checkpoint import check_keys
-from irodori.errors import ConfigError, WeightsError
+from irodori.errors import ConfigError, InputError, WeightsError
+from irodori.systems import preset, recipe_system_name
+from irodori.systems.convert import Converted, Wish, read_foreign
 from irodori.systems.taggan.config import TagGANConfig, TaggerConfig
 from irodori.systems.taggan.system import TagGAN
 
@@ -26,6 +28,9 @@ NETWORKS = ("G", "D", "M", "Mr", "R")
 
 KNOWN_TAGS = {11: "blonde_hair", 20: "red_eyes", 49: "blue_hair", 269: "blue_skirt", 801: "red_shirt"}
 """Names by position that the authors' examples tell; the list of all 6000 is not part of their code."""
+
+START = "taggan/paper-384-tagger"
+"""Preset that ImageNet's weights start, unless another one is named."""
 
 NOTICE = (
     "the authors' repository states no license for these weights: ask them before you publish the weights or sell what "
@@ -51,6 +56,39 @@ _RULES: tuple[tuple[str, str, Callable[[re.Match[str]], str]], ...] = (
     ("R", r"(.+)", lambda m: f"tagger.network.{m[1]}"),
 )  # fmt: skip
 """Network, name in it, our name."""
+
+
+def two_step_gan(wish: Wish) -> Converted:
+    """The authors' files: colorization and tagger, and the mapping for tags.  --with names=FILE: the tags' names."""
+    wish.only(others=("names",))
+    names = _lines(wish.others["names"]) if "names" in wish.others else ()
+    config, tensors = from_two_step({path: read_foreign(path) for path in wish.files}, names)
+    return Converted("taggan", config, tensors, NOTICE, "not stated by the authors")
+
+
+def resnet34(wish: Wish) -> Converted:
+    """ResNet-34 of ImageNet as a start for a preset's tagger.  --set preset=NAME: `START` if it is not given."""
+    wish.only(settings=("preset",))
+    if len(wish.files) != 1:
+        raise InputError(f"{len(wish.files)} files are given: the layout resnet34 is one file")
+    recipe = preset(str(wish.settings.get("preset", START)))
+    if recipe_system_name(recipe) != "taggan":
+        raise InputError(f"the preset {recipe.name} has no tagger: use one of taggan")
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.training.seed)
+        tensors = from_imagenet(wish.files[0], read_foreign(wish.files[0]), recipe.system)
+    notice = f"a start for 'irodori train --preset {recipe.name} --initialize': only the tagger's body is trained"
+    return Converted("taggan", recipe.system, tensors, notice, "that of the weights it was made from")
+
+
+def _lines(path: Path) -> tuple[str, ...]:
+    try:
+        return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read ({error}): give a text file with one tag a line") from error
+
+
+# --- the authors' layout ---------------------------------------------------------------------------------------------
 
 
 def our_name(network: str, name: str) -> str | None:

@@ -207,8 +207,8 @@ def test_tag_maps_are_products_of_part_and_color():
     reading = head(rand(2, 4, 3, 5))
     parts, colors = reading.places[:, :3].softmax(1), reading.places[:, 3:].softmax(1)
     expected = torch.stack([parts[:, p] * colors[:, k] for p in range(3) for k in range(3)], 1)
-    torch.testing.assert_close(reading.features, expected)
-    torch.testing.assert_close(reading.features.sum(1), torch.ones(2, 3, 5))
+    torch.testing.assert_close(reading.features, 3 * expected)
+    torch.testing.assert_close(reading.features.sum(1), torch.full((2, 3, 5), 3.0))  # of 9 maps
     assert (reading.features.shape[1], reading.logits.shape) == (head.num_maps, (2, 4))
 
 

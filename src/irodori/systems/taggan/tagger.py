@@ -5,6 +5,7 @@ Its layers are named as torchvision's ResNet names them, so that published weigh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -126,7 +127,9 @@ class PlaceHead(nn.Module):
         parts, colors = logits[:, : self.num_parts].softmax(1), logits[:, self.num_parts :].softmax(1)
         seen = torch.cat([gap(features), (gap(parts) + SMALLEST_AREA).log()], dim=1)
         tags = self.read(seen) + self.scale * self.evidence(parts, colors)
-        return Reading((parts[:, :, None] * colors[:, None]).flatten(1, 2), tags, logits)
+        maps = (parts[:, :, None] * colors[:, None]).flatten(1, 2)
+        # Maps sum to 1; as they are, the generator would hardly see them beside its own features.
+        return Reading(maps * math.sqrt(self.num_maps), tags, logits)
 
     def evidence(self, parts: Tensor, colors: Tensor) -> Tensor:
         """Logits of color tags from parts ``(B, P, h, w)`` and colors ``(B, K, h, w)``: ``(B, T)``, 0 for attributes.

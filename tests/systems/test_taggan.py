@@ -48,8 +48,11 @@ def rand(*shape: int, seed: int = 0) -> Tensor:
 
 
 def built(config: TagGANConfig = TINY) -> TagGAN:
+    """A system whose edits do something, as if step 2 had been trained."""
     torch.manual_seed(0)
-    return build_system("taggan", config).eval()
+    system = build_system("taggan", config).eval()
+    initialize(system.editor, "kaiming")
+    return system
 
 
 def colored_bands(count: int = 4, size: int = 32) -> Sample:
@@ -342,6 +345,7 @@ def test_position_ratio_splits_features_into_place_and_content():
 def test_edited_features_are_equation_10():
     torch.manual_seed(0)
     editor = TagEditor(MappingNetwork(5, 4, 3, 2, "adaptive"), 3, has_positions=True, empty=1.0)
+    initialize(editor, "kaiming")
     features, anchor, target = torch.rand(1, 3, 2, 2), torch.rand(1, 5), torch.rand(1, 5)
     torch.testing.assert_close(editor(features, anchor, anchor), features)
     change = editor.mapping(target) - editor.mapping(anchor)
@@ -352,6 +356,19 @@ def test_edited_features_are_equation_10():
         torch.testing.assert_close(edited[0, :, y, x], features[0, :, y, x] + weight * change[0])
     add = TagEditor(editor.mapping, 3, has_positions=False, empty=1.0)
     torch.testing.assert_close(add(features, anchor, target), features + change[..., None, None])
+
+
+def test_an_edit_starts_as_none_and_puts_a_change_where_its_channel_is():
+    torch.manual_seed(0)
+    editor = TagEditor(MappingNetwork(5, 4, 3, 2, "adaptive"), 3, has_positions=True, empty=1.0)
+    initialize(editor, "kaiming")
+    editor.initialize()
+    features, anchor, target = torch.rand(1, 3, 2, 2), torch.rand(1, 5), torch.rand(1, 5)
+    torch.testing.assert_close(editor(features, anchor, target), features)
+    torch.testing.assert_close(editor.weights(features), position_ratio(features, 1.0))
+    torch.nn.init.normal_(editor.mapping.fusion.weight)
+    edited, change = editor(features, anchor, target), editor.change(anchor, target)
+    torch.testing.assert_close(gap(edited), gap(features) + change)  # equation 8
 
 
 def test_step_2_losses_are_equations_12_and_13():
@@ -534,10 +551,19 @@ def test_what_is_frozen_must_fit(tmp_path: Path):
     """Step 2 of Attention cannot start from step 1 of Add: the generator is another."""
     add, attention = built(replace(TINY, receiving="add")), built(replace(TINY, steps=("tags",)))
     with pytest.raises(WeightsError, match="weights do not fit"):
-        attention.start_from(tmp_path / "w.safetensors", add.state_dict())
+        attention.start_from(tmp_path / "w.safetensors", add)
     colors = built(replace(TINY, steps=("colors",)))
-    colors.start_from(tmp_path / "w.safetensors", add.state_dict())
+    colors.start_from(tmp_path / "w.safetensors", add)
     assert torch.equal(colors.tagger.network.conv1.weight, add.tagger.network.conv1.weight)
+
+
+def test_an_edit_that_was_not_trained_is_not_taken_over(tmp_path: Path):
+    untrained, trained = built(replace(TINY, steps=("colors",))), built(replace(TINY, steps=("tags",)))
+    system = build_system("taggan", replace(TINY, steps=("tags",)))
+    system.start_from(tmp_path / "w.safetensors", untrained)
+    assert system.editor.mapping.fusion.weight.eq(0).all()
+    system.start_from(tmp_path / "w.safetensors", trained)
+    assert torch.equal(system.editor.mapping.fusion.weight, trained.editor.mapping.fusion.weight)
 
 
 @pytest.mark.parametrize(

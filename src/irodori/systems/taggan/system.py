@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -66,6 +66,7 @@ class TagGAN(System):
         self.editor = self._build_editor(config, self.tagger.num_features)
         initialize(self, config.initialization)
         self.tagger.initialize()
+        self.editor.initialize()
 
     @staticmethod
     def _build_editor(config: TagGANConfig, width: int) -> TagEditor:
@@ -112,20 +113,22 @@ class TagGAN(System):
             return [generator]
         return [Phase("discriminator", tuple(self.discriminator.parameters())), generator]
 
-    def start_from(self, path: Path, weights: Mapping[str, Tensor]) -> None:
-        """Takes what fits, and insists on what later steps build on: the tagger, for step 2 also the generator.
+    def start_from(self, path: Path, other: System) -> None:
+        """Takes what `other` has trained, where it fits, and insists on what later steps build on.
 
-        So one tagger serves all variants of the generator.  WeightsError when what is needed does not fit.
+        These are the tagger, and for step 2 the generator.  So one tagger serves all variants of the generator.
         """
+        trained = other.config.steps if isinstance(other, TagGAN) else ()
         needed = {"tagger": ("colors", "tags"), "generator": ("tags",)}
+        weights = {name: part.state_dict() for name, part in other.named_children()}
         for name, part in self.named_children():
-            own = part.state_dict()
-            found = {
-                key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")
-            }
+            own, found = part.state_dict(), weights.get(name, {})
             if set(needed.get(name, ())) & set(self.config.steps):
                 check_keys(path, own, found)
-            if {key: value.shape for key, value in own.items()} == {key: value.shape for key, value in found.items()}:
+            fits = {key: value.shape for key, value in own.items()} == {
+                key: value.shape for key, value in found.items()
+            }
+            if fits and (name != "editor" or "tags" in trained):
                 part.load_state_dict(found)
 
     def train(self, mode: bool = True) -> TagGAN:

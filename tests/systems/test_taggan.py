@@ -311,6 +311,27 @@ def test_step_1_terms_have_their_values_and_weights(dataset: Index):
     assert "adversarial" not in generator_terms(config, batch, step, None)
 
 
+def test_attention_can_be_told_the_parts():
+    """The term is there where it is asked for, moves the attention alone, and falls as the attention finds the part."""
+    batch = colored_bands(4)
+    system = built(replace(TINY, steps=("colors",), weights=LossWeights(adversarial=0, attention=2.0))).train()
+    receiving = system.generator.attention
+    optimizer = torch.optim.Adam(system.generator.parameters(), lr=3e-3)
+    history = []
+    for _ in range(60):
+        terms = system("generator", batch)
+        assert set(terms) == {"reconstruction", "variation", "attention"}
+        optimizer.zero_grad()
+        terms["attention"].backward()
+        optimizer.step()
+        history.append(terms["attention"].item())
+    assert receiving.value.weight.grad is None
+    assert history[-1] < 0.8 * history[0]
+    assert "attention" not in built(TINY).train()("generator", batch)
+    add = replace(TINY, steps=("colors",), receiving="add", weights=LossWeights(attention=2.0))
+    assert "attention" not in built(add).train()("generator", batch)
+
+
 def test_the_critic_sees_sketch_and_image():
     critic = Critic(2)
     sketch, image = rand(1, 1, 32, 32), rand(1, 3, 32, 32, seed=1)

@@ -16,6 +16,7 @@ from irodori.data.sample import Sample
 from irodori.data.tags import place_words, places, tag_columns, tag_targets
 from irodori.data.vocabulary import find_tag
 from irodori.errors import InputError
+from irodori.losses.correspondence import part_cross_entropy
 from irodori.nn.blocks import initialize
 from irodori.systems.base import Attention, Guidance, Noise, Output, Phase, System
 from irodori.systems.taggan.config import TagGANConfig
@@ -143,11 +144,23 @@ class TagGAN(System):
         if phase == "tags":
             return self._tag_losses(batch)
         with torch.set_grad_enabled(phase == "generator"):
-            image = self.generator(batch.sketch, self._training_references(batch).memory)
+            code, references = self.generator.encode(batch.sketch), self._training_references(batch)
+            image = self.generator(code, references.memory)
         if phase == "generator":
-            return generator_terms(self.config, batch, image, self.discriminator)
+            terms = generator_terms(self.config, batch, image, self.discriminator)
+            return terms | self._attention_term(batch, code, references)
         assert self.discriminator is not None
         return critic_terms(batch, image, self.discriminator)
+
+    def _attention_term(self, batch: Sample, code: SketchCode, references: References) -> Terms:
+        """What the receiving block looks at, mean over its heads, against the parts that are there."""
+        weight, attention = self.config.weights.attention, self.generator.attention
+        if not weight or attention is None:
+            return {}
+        height, width = code.latent.shape[-2:]
+        rows = attention.rows(code.latent, references.memory, torch.arange(height * width, device=code.latent.device))
+        parts = batch.parts, batch.reference_parts
+        return {"attention": weight * part_cross_entropy(rows, *parts, (height, width), references.grids[0])}
 
     def _tagger_losses(self, batch: Sample) -> Terms:
         targets = tag_targets(batch, self.config.tags)
@@ -241,7 +254,7 @@ class TagGAN(System):
         """Draws no random numbers: `noise` is ignored."""
         references = self.edited(reference_code, guidance.tags) if guidance.tags else reference_code
         memory, latent = references.memory, sketch_code.latent
-        image = self.generator.decode(self.generator.receive(latent, memory), sketch_code.skips, memory)
+        image = self.generator(sketch_code, memory)
         attention = self.generator.attention
         if attention is None:
             return Output(image)

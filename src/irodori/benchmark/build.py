@@ -24,7 +24,7 @@ from irodori.benchmark.tracks.base import PICTURES, Unit
 from irodori.data.index import Index, Item, read_index, write_index
 from irodori.data.licenses import FOLDER as LICENSES
 from irodori.data.prepare import NONE_PERMISSIVE, PrepareOptions, map_in_processes, prepare, writing
-from irodori.data.sources import is_permissive
+from irodori.data.sources import is_permissive, with_packs_of
 from irodori.errors import ConfigError, DataError
 
 Edition = Literal["full", "mini"]
@@ -88,6 +88,7 @@ def build(
     """
     if output.exists():
         raise DataError(f"{output}: already exists; choose a new folder or delete it first")
+    sources = with_packs_of(sources)
     folder = output.with_name(output.name + ".partial")
     try:
         with writing(output):

@@ -32,7 +32,7 @@ Edition = Literal["full", "mini"]
 ART = "art"
 """Folder of the prepared drawings while the benchmark is being made."""
 
-COUNTS: dict[Edition, int] = {"full": 100, "mini": 12}
+COUNTS: dict[Edition, int] = {"full": 100, "mini": 8}
 """Cases of each condition, unless asked otherwise."""
 
 COST_SIZES = (256, 512, 1024)

@@ -17,7 +17,7 @@ import torch
 from tqdm import tqdm
 
 from irodori.benchmark.art import Art
-from irodori.benchmark.attribution import attribution, credits_of
+from irodori.benchmark.attribution import CREDITS, attribution, credits_of
 from irodori.benchmark.cases import TRACKS, Case, Track, write_cases
 from irodori.benchmark.tracks import MAKERS
 from irodori.benchmark.tracks.base import PICTURES, Unit
@@ -100,7 +100,7 @@ def build(
         counts = _counts(cases)
         with writing(output):
             sources_used = credits_of(cases, index, folder / LICENSES)
-            (folder / "ATTRIBUTION.md").write_text(attribution(sources_used), encoding="utf-8", newline="\n")
+            (folder / CREDITS).write_text(attribution(sources_used), encoding="utf-8", newline="\n")
             write_cases(folder, cases, {**_settings(sources, options), "counts": counts, "sources": sources_used})
             shutil.rmtree(folder / ART)
             if not any((folder / LICENSES).iterdir()):

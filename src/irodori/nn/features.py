@@ -46,6 +46,7 @@ class VGG19(Features):
     mean: Tensor
     deviation: Tensor
     _PLAN: ClassVar[tuple[tuple[int, int], ...]] = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 1))
+    _TAP: ClassVar[int] = 0  # which convolution of each block
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +59,7 @@ class VGG19(Features):
             for position in range(depth):
                 layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU()]
                 channels = width
-                if position == 0:
+                if position == self._TAP:
                     self.taps.append(len(layers) - 1)
         self.features = nn.Sequential(*layers)
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
@@ -75,6 +76,14 @@ class VGG19(Features):
             if position in self.taps:
                 found.append(x)
         return found
+
+
+class VGG19Second(VGG19):
+    """relu1_2 … relu5_2 of VGG19, the layers of CSFT's equations 10 to 12; the same file as `VGG19`."""
+
+    name = "vgg19_2"
+    _PLAN = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 2))
+    _TAP = 1
 
 
 class MobileNetV2(Features):
@@ -129,7 +138,7 @@ def _same_padding(x: Tensor) -> Tensor:
     return F.pad(x, (odd_width, 1, odd_height, 1))
 
 
-FEATURES: Mapping[str, type[Features]] = {network.name: network for network in (VGG19, MobileNetV2)}
+FEATURES: Mapping[str, type[Features]] = {network.name: network for network in (VGG19, VGG19Second, MobileNetV2)}
 
 
 def load_features(name: str, path: Path) -> Features:

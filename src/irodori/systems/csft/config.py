@@ -37,6 +37,7 @@ class CSFTConfig:
     """
 
     image_size: int = 256  # side of training images, pixels
+    fold: int = 1  # squares of so many pixels a side become channels, before pyramids and generator; 1 = no folding
     channels: tuple[int, ...] = (16, 32, 64, 128, 256)  # of the pyramids' stages, two convolutions each
     alignment_stride: int = 4  # pixels of the image for one position of the correlation, along each side (64 at 256)
     transfer: Literal["csft", "residual"] = "csft"  # ablation of table 2: residual convolutions
@@ -57,8 +58,9 @@ class CSFTConfig:
         for name, widths in (("channels", self.channels), ("generator_channels", self.generator_channels)):
             if len(widths) < 2 or min(widths) < 1:
                 raise ConfigError(f"csft.{name}: at least two positive widths, got {widths}")
-        if self.alignment_stride not in (1, 2, 4, 8, 16):
-            raise ConfigError(f"csft.alignment_stride must be 1, 2, 4, 8 or 16, got {self.alignment_stride}")
+        for name, factor in (("fold", self.fold), ("alignment_stride", self.alignment_stride)):
+            if factor not in (1, 2, 4, 8, 16):
+                raise ConfigError(f"csft.{name} must be 1, 2, 4, 8 or 16, got {factor}")
         if self.image_size % self.size_multiple or self.image_size < self.size_multiple:
             raise ConfigError(f"csft.image_size must be a multiple of {self.size_multiple}, got {self.image_size}")
         if min(self.domain_channels, self.discriminator_channels, self.discriminator_scales) < 1:
@@ -71,7 +73,13 @@ class CSFTConfig:
     @property
     def size_multiple(self) -> int:
         """Sides of network images are multiples of this: the strides of pyramids, alignment and generator."""
-        return max(2 ** (len(self.channels) - 1), self.alignment_stride, 2 ** (len(self.generator_channels) - 1))
+        stages = max(len(self.channels), len(self.generator_channels))
+        return max(self.fold * 2 ** (stages - 1), self.alignment_stride)
+
+    @property
+    def summed_channels(self) -> int:
+        """d_v of equation 5: all activations of a pyramid, concatenated."""
+        return 2 * sum(self.channels)
 
     @property
     def is_structural(self) -> bool:

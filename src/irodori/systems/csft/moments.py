@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+EPSILON = 1e-5
 
 
 class Moments(NamedTuple):
@@ -15,11 +18,15 @@ class Moments(NamedTuple):
     deviation: Tensor
 
 
-def normalize_positions(x: Tensor, epsilon: float = 1e-5) -> tuple[Tensor, Moments]:
-    """PONO: ``(B, C, H, W)`` with mean 0 and deviation 1 at each position, and the moments that were taken away."""
+def normalize_positions(x: Tensor, epsilon: float = EPSILON) -> Tensor:
+    """PONO: ``(B, C, H, W)`` with mean 0 and deviation 1 at each position, which is a layer norm without weights."""
+    return F.layer_norm(x.permute(0, 2, 3, 1), (x.shape[1],), eps=epsilon).permute(0, 3, 1, 2)
+
+
+def moments_of(x: Tensor, epsilon: float = EPSILON) -> Moments:
+    """The moments that `normalize_positions` takes away."""
     mean = x.mean(1, keepdim=True)
-    deviation = (x.var(1, keepdim=True, correction=0) + epsilon).sqrt()
-    return (x - mean) / deviation, Moments(mean, deviation)
+    return Moments(mean, ((x - mean).square().mean(1, keepdim=True) + epsilon).sqrt())
 
 
 def restore_positions(x: Tensor, moments: Moments) -> Tensor:

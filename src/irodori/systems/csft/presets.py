@@ -28,10 +28,11 @@ SMALL = Recipe(
     about="What ships",
     system=CSFTConfig(
         image_size=128,
-        channels=(8, 24, 48, 96, 128),
+        fold=2,
+        channels=(16, 48, 96, 128),
         transfer_channels=64,
         domain_channels=64,
-        generator_channels=(16, 32, 64),
+        generator_channels=(32, 64),
         num_residual_blocks=2,
         discriminator_channels=32,
         features="mobilenet_v2",
@@ -48,7 +49,7 @@ SMALL_64 = replace(
     SMALL,
     name="csft/small-64",
     about="For comparisons",
-    system=replace(SMALL.system, image_size=64, channels=(24, 48, 96, 160), generator_channels=(24, 48, 96)),
+    system=replace(SMALL.system, image_size=64, channels=(16, 48, 96, 128), generator_channels=(32, 64)),
     training=replace(SMALL.training, images=20_000, ema=0.995),
 )
 

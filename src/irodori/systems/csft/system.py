@@ -60,7 +60,7 @@ class CSFT(System):
         super().__init__(config)
         self.config: CSFTConfig = config
         self.alignment = AlignmentNetwork(config)
-        self.generator = Generator(config.generator_channels, config.num_residual_blocks)
+        self.generator = Generator(config.generator_channels, config.num_residual_blocks, config.fold)
         self.structure_discriminator = StructureDiscriminator(config) if config.is_structural else None
         self.color_discriminator = ColorDiscriminator(config) if config.is_colorific else None
         initialize(self, "kaiming")

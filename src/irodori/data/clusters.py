@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -74,14 +75,12 @@ def histograms(root: Path, items: Sequence[Item]) -> Tensor:
 
 
 def cluster(found: Tensor, count: int) -> Clusters:
-    """k-means with k-means++ start and a fixed seed; clusters that stay empty are left out."""
+    """k-means with k-means++ start and a fixed seed; no cluster is empty."""
     cv2.setRNGSeed(0)
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 50, 1e-5)
-    _, labels, centers = cv2.kmeans(
-        found.numpy(), min(count, len(found)), None, stop, attempts=1, flags=cv2.KMEANS_PP_CENTERS
-    )
-    used, numbers = np.unique(labels.reshape(-1), return_inverse=True)
-    return Clusters(torch.from_numpy(centers[used]), torch.from_numpy(numbers.astype(np.int64)))
+    count = min(count, len(found))
+    _, numbers, centers = cv2.kmeans(found.numpy(), count, None, stop, attempts=1, flags=cv2.KMEANS_PP_CENTERS)
+    return Clusters(torch.from_numpy(centers), torch.from_numpy(numbers.reshape(-1)).long())
 
 
 def _picture(drawing: Drawing) -> Tensor:
@@ -102,7 +101,7 @@ def _read(file: Path) -> Clusters | None:
     try:
         with np.load(file) as kept:
             return Clusters(torch.from_numpy(kept["centers"]), torch.from_numpy(kept["numbers"]))
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
 
 

@@ -99,7 +99,7 @@ class Generator(nn.Module):
 
     def forward(self, coarse: Tensor, sketch: Tensor) -> Tensor:
         """coarse: ``(B, 3, h, w)``, of any size.  sketch: ``(B, 1, H, W)``.  Returns ``(B, 3, H, W)`` in [-1, 1]."""
-        lines = F.pixel_unshuffle(sketch, self.fold)
+        lines, start = F.pixel_unshuffle(sketch, self.fold), enlarged(coarse, sketch)
         x = torch.cat([enlarged(coarse, lines), lines], dim=1)
         taken = []
         for down in self.downs:
@@ -112,7 +112,14 @@ class Generator(nn.Module):
             if x.shape[-2:] != moments.mean.shape[-2:]:
                 x = F.interpolate(x, size=moments.mean.shape[-2:], mode="nearest")
             x = up(F.leaky_relu(shortcut(normalize_positions(x), moments), 0.2))
-        return torch.tanh(F.pixel_shuffle(x, self.fold))
+        return (start + torch.tanh(F.pixel_shuffle(x, self.fold))).clamp(-1, 1)
+
+    @torch.no_grad()
+    def calm(self) -> None:
+        """Makes fresh weights small where training should start close to the coarse image and the plain shortcut."""
+        self.ups[-1].weight.mul_(0.1)
+        for shortcut in self.shortcuts:
+            shortcut.calm()
 
 
 class PositionalBlock(nn.Module):

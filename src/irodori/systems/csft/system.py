@@ -22,7 +22,6 @@ from irodori.systems.csft.config import CSFTConfig
 from irodori.systems.csft.correspondence import correlation_rows, domain_vectors, warp
 from irodori.systems.csft.discriminators import ColorDiscriminator, StructureDiscriminator
 from irodori.systems.csft.losses import Counterparts, Judges, Painting, Terms, discriminator_terms, generator_terms
-from irodori.systems.csft.moments import DynamicMomentShortcut
 from irodori.systems.csft.networks import AlignmentNetwork, Generator, enlarged
 
 Grid = tuple[int, int]
@@ -64,9 +63,7 @@ class CSFT(System):
         self.structure_discriminator = StructureDiscriminator(config) if config.is_structural else None
         self.color_discriminator = ColorDiscriminator(config) if config.is_colorific else None
         initialize(self, "kaiming")
-        for module in self.modules():
-            if isinstance(module, DynamicMomentShortcut):
-                module.calm()
+        self.generator.calm()
 
     @property
     def size_multiple(self) -> int:  # type: ignore[override]

@@ -90,13 +90,17 @@ class Largest(TorchDispatchMode):
         return result
 
 
-def test_no_step_of_training_ever_holds_the_correlation():
-    """1024 positions have 1 048 576 correlations; forwards and backwards, nothing comes near that."""
-    system, batch = build(image_size=128), plain_sample(1, 128)
+@pytest.mark.parametrize("width", [8, 16])
+def test_nothing_ever_holds_the_correlation(width: int):
+    """1024 positions have 1 048 576 correlations; training and coloring, nothing comes near that."""
+    system, batch = build(image_size=128, transfer_channels=width, domain_channels=width), plain_sample(1, 128)
     with Largest() as seen:
         terms = system("generator", replace(batch, similar=batch.color))
         sum(value for key, value in terms.items() if key[0] != "_").backward()
     assert 100_000 < seen.elements < 400_000
+    with torch.no_grad(), Largest() as seen:
+        system.eval().colorize(Inputs(batch.sketch, (batch.reference,)))
+    assert seen.elements < 400_000
 
 
 def test_the_correlation_is_blind_to_scale_and_to_a_shift_of_all_channels():

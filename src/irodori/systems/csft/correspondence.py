@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from irodori.nn.attention import blockwise_attention
+
 
 def domain_vectors(features: Tensor) -> Tensor:
     """What equation 3 compares: features ``(B, C, h, w)``, each position centered over its channels and of length 1.
@@ -31,9 +33,5 @@ def warp(sketch: Tensor, reference: Tensor, values: Tensor, alpha: float) -> Ten
 
     sketch: ``(B, Q, C)`` and reference: ``(B, K, C)`` domain vectors.  values: ``(B, K, D)``.  Returns ``(B, Q, D)``.
     """
-    width = max(sketch.shape[-1], values.shape[-1])
-    width += -width % 16  # equal widths: the fused attention, which works in blocks, needs them
-    padded = [F.pad(each.float(), (0, width - each.shape[-1]))[:, None] for each in (sketch, reference, values)]
     with torch.autocast(sketch.device.type, enabled=False):  # alpha makes rounding to 8 bits a matter of color
-        warped = F.scaled_dot_product_attention(padded[0], padded[1], padded[2], scale=alpha)
-    return warped[:, 0, :, : values.shape[-1]]
+        return blockwise_attention(sketch.float(), reference.float(), values.float(), alpha)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from irodori.nn.attention import blockwise_attention
 from irodori.nn.blocks import ResidualBlock
 from irodori.nn.pyramid import Encoder
 from irodori.systems.csft.config import CSFTConfig
@@ -29,7 +30,7 @@ class FeatureTransfer(nn.Module):
     def forward(self, sketch: Tensor, reference: Tensor) -> Tensor:
         """sketch: ``(B, d, h, w)``.  reference: ``(B, K, d)``, positions of all references.  Shaped as the sketch."""
         query, key, value = self.query(sketch.flatten(2).mT), self.key(reference), self.value(reference)
-        context = F.scaled_dot_product_attention(query[:, None], key[:, None], value[:, None])[:, 0]
+        context = blockwise_attention(query, key, value, scale=query.shape[-1] ** -0.5)
         return sketch + context.mT.reshape(sketch.shape)
 
 

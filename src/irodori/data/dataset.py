@@ -113,14 +113,14 @@ class PairDataset(Dataset[Draft]):
     def _lone_sketch(self, generator: np.random.Generator) -> Draft:
         """No reference (A.5): the truth has the artist's own colors, since nothing tells of any others."""
         item = self._any(generator)
-        draft = self._plain(self.drawings[item], self._own_layers(item), generator)
+        draft = self.plain_draft(self.drawings[item], self._own_layers(item), generator)
         return self._with_similar(draft, draft.drawing, item, generator)
 
     def _self_pair(self, generator: np.random.Generator) -> Draft:
         item = self._any(generator)
         drawing = self.drawings[item]
         layers = layers_of(drawing, self._palette(drawing.parts, generator), all_numbers(drawing.parts))
-        draft = self._plain(drawing, layers, generator)
+        draft = self.plain_draft(drawing, layers, generator)
         offset = generator.uniform(-1, 1, 3) * self.options.appearance
         draft = replace(
             self._lit(draft, generator),
@@ -132,7 +132,7 @@ class PairDataset(Dataset[Draft]):
 
     def _shuffled_pair(self, generator: np.random.Generator) -> Draft:
         item, other = self._any(generator), self._any(generator)
-        draft = self._plain(self.drawings[item], self._own_layers(item), generator)
+        draft = self.plain_draft(self.drawings[item], self._own_layers(item), generator)
         warp = random_warp(self.image_size, self.options.self_warp, generator)
         draft = replace(draft, kinds=("shuffled",), source=self._own_layers(other), warp=warp)
         return self._with_similar(self._lit(draft, generator), draft.source, other, generator)
@@ -164,7 +164,7 @@ class PairDataset(Dataset[Draft]):
         """Sketch of `drawing`, reference `source` in `palette`; the generator draws the lines, then `sketch_warp`."""
         known = {name: number for number, name in enumerate(sorted({p.name for p in source.parts if p.name}), 1)}
         shown = layers_of(drawing, own_palette(drawing.parts), shared_numbers(drawing.parts), known)
-        draft = self._plain(drawing, shown, generator)
+        draft = self.plain_draft(drawing, shown, generator)
         layers = layers_of(source, palette, shared_numbers(source.parts), known)
         return replace(draft, kinds=("recolor",), source=layers, warp=warp)
 
@@ -192,11 +192,13 @@ class PairDataset(Dataset[Draft]):
         drawing = self.drawings[item]
         return layers_of(drawing, own_palette(drawing.parts), shared_numbers(drawing.parts))
 
-    def _plain(self, drawing: Drawing, layers: Layers, generator: np.random.Generator) -> Draft:
-        """A sketch without a reference; draws the lines and where they are."""
+    def plain_draft(self, drawing: Drawing, layers: Layers, generator: np.random.Generator) -> Draft:
+        """A drawing, as `layers`, without a reference; the generator draws the lines, then `sketch_warp`."""
         kind = self.options.sketches[generator.integers(len(self.options.sketches))]
-        if kind == "ink" and not drawing.parts:
-            kind = "xdog" if drawing.own_sketch is None else "own"
+        if kind == "ink" and drawing.own_sketch is not None:
+            kind = "own"
+        elif kind == "ink" and not drawing.parts:
+            kind = "xdog"
         thickness = torch.from_numpy(generator.integers(1, 3, 1))
         variation = random_variation(self.image_size, generator) if self.options.vary_lines else no_variation()
         moves = self.options.sketch_warp

@@ -222,13 +222,13 @@ def test_pseudo_loss_and_adversarial_terms_have_their_values():
         return [torch.zeros(len(image), 1, 4, 4), torch.zeros(len(image), 1, 2, 2)]
 
     batch, vectors = plain_sample(), domain_vectors(rand(4, 6, 8, 8))
-    weights = LossWeights(pseudo=10, adversarial=3)
+    config = replace(TINY.system, weights=LossWeights(pseudo=10, adversarial=3))
     judges = Judges(clueless, clueless)  # type: ignore[arg-type]
-    terms = generator_terms(weights, batch, painting(batch.color, vectors, vectors), None, judges, None)
+    terms = generator_terms(config, batch, painting(batch.color, vectors, vectors), None, judges, None)
     assert terms["reconstruction"].item() == 0
     assert terms["structure"].item() == terms["color"].item() == pytest.approx(3 * math.log(2))
     shifted = painting(batch.color + 0.1, vectors, vectors)
-    assert generator_terms(weights, batch, shifted, None, Judges(None, None), None)["reconstruction"].item() == (
+    assert generator_terms(config, batch, shifted, None, Judges(None, None), None)["reconstruction"].item() == (
         pytest.approx(1.0, rel=1e-4)
     )
 
@@ -264,8 +264,8 @@ def test_without_a_reference_the_truth_is_the_exemplar(dataset: Index):
     system.use_features(MobileNetV2().requires_grad_(False))
     lone = replace(batch, reference=torch.zeros_like(batch.reference))
     vectors = domain_vectors(rand(4, 8, 8, 8))
-    features = system.frozen_features
-    terms = generator_terms(weights, lone, painting(batch.color, vectors, vectors), None, Judges(None, None), features)
+    unjudged, features = Judges(None, None), system.frozen_features
+    terms = generator_terms(system.config, lone, painting(batch.color, vectors, vectors), None, unjudged, features)
     assert terms["style"].item() == pytest.approx(0, abs=1e-7)
     assert terms["perceptual"].item() == pytest.approx(0, abs=1e-7)
 

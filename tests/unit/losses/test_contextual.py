@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from irodori.losses.contextual import LARGEST_SIDE, contextual
+from irodori.losses.contextual import contextual
 
 
 def positions(*vectors: tuple[float, ...]) -> torch.Tensor:
@@ -55,6 +55,8 @@ def test_blocks_change_neither_value_nor_gradient(block: int):
 
 def test_large_maps_are_averaged_down():
     generator = torch.Generator().manual_seed(3)
-    image, reference = (torch.randn(1, 3, 2 * LARGEST_SIDE, 8, generator=generator) for _ in range(2))
+    image, reference = (torch.randn(1, 3, 128, 8, generator=generator) for _ in range(2))
     averaged = contextual(F.avg_pool2d(image, 2), F.avg_pool2d(reference, 2))
     torch.testing.assert_close(contextual(image, reference), averaged)
+    averaged = contextual(F.avg_pool2d(image, 8), F.avg_pool2d(reference, 8))
+    torch.testing.assert_close(contextual(image, reference, largest_side=16), averaged)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from irodori.errors import ConfigError
+
+FEATURE_LAYERS: Mapping[str, tuple[str, ...]] = {
+    "vgg19_2": ("relu2_2", "relu3_2", "relu4_2", "relu5_2"),
+    "mobilenet_v2": ("block01", "block03", "block06", "block13"),
+}
+"""Layers of equation 12 in each network that is understood; equations 10 and 11 take the last.
+
+The paper's are VGG19's; those of MobileNetV2 have the same strides: 2, 4, 8, 16.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +63,7 @@ class CSFTConfig:
     discriminator_scales: int = 2
     weights: LossWeights = field(default_factory=LossWeights)
     features: str = "vgg19_2"  # frozen network of the perceptual, style and contextual losses
+    context_side: int = 64  # the contextual loss compares at most so many positions a side, of coarser maps if needed
 
     def __post_init__(self) -> None:
         for name, widths in (("channels", self.channels), ("generator_channels", self.generator_channels)):
@@ -63,8 +74,12 @@ class CSFTConfig:
                 raise ConfigError(f"csft.{name} must be 1, 2, 4, 8 or 16, got {factor}")
         if self.image_size % self.size_multiple or self.image_size < self.size_multiple:
             raise ConfigError(f"csft.image_size must be a multiple of {self.size_multiple}, got {self.image_size}")
-        if min(self.domain_channels, self.discriminator_channels, self.discriminator_scales) < 1:
-            raise ConfigError("csft: widths and numbers of discriminators must be at least 1")
+        widths = (self.domain_channels, self.discriminator_channels)
+        if min(*widths, self.discriminator_scales, self.context_side) < 1:
+            raise ConfigError("csft: widths, sides and numbers of discriminators must be at least 1")
+        if self.features not in FEATURE_LAYERS:
+            known = ", ".join(FEATURE_LAYERS)
+            raise ConfigError(f"csft.features: the losses know layers of {known}, got {self.features}")
         if min(self.transfer_channels, self.num_residual_blocks, self.discriminator_layers) < 0:
             raise ConfigError("csft: transfer_channels and numbers of layers must not be negative")
         if self.temperature <= 0:

@@ -16,13 +16,13 @@ from irodori.losses.contextual import contextual
 from irodori.losses.perceptual import perceptual, style
 from irodori.losses.reconstruction import masked_l1
 from irodori.nn.features import Features
-from irodori.systems.csft.config import LossWeights
+from irodori.systems.csft.config import FEATURE_LAYERS, CSFTConfig, LossWeights
 from irodori.systems.csft.discriminators import ColorDiscriminator, StructureDiscriminator
 
 Terms = dict[str, Tensor]
 
 LAYER_WEIGHTS = (1.0, 2.0, 4.0, 8.0)
-"""omega of equation 12 for relu2_2 … relu5_2, as in Zhang et al. 2020: deep layers say what belongs together."""
+"""omega of equation 12, shallow to deep, as in Zhang et al. 2020: deep layers say what belongs together."""
 
 
 class Painting(NamedTuple):
@@ -54,7 +54,7 @@ class Judges:
 
 
 def generator_terms(
-    weights: LossWeights,
+    config: CSFTConfig,
     batch: Sample,
     painting: Painting,
     counterparts: Counterparts | None,
@@ -62,13 +62,14 @@ def generator_terms(
     features: Features | None,
 ) -> Terms:
     """All terms that move the alignment network and the generator, weighted."""
+    weights = config.weights
     terms = {"reconstruction": weights.pseudo * masked_l1(painting.image, batch.color, batch.valid)}  # equation 13
     if weights.coarse:
         terms["coarse"] = weights.coarse * coarse_loss(painting.coarse, batch)
     if counterparts is not None:
         terms["align"] = weights.align * alignment_loss(painting, counterparts, has_reference(batch))
     if features is not None:
-        terms |= feature_terms(weights, batch, painting.image, features)
+        terms |= feature_terms(config, batch, painting.image, features)
     return terms | adversarial_terms(weights, batch, painting.image, judges)
 
 
@@ -95,29 +96,30 @@ def alignment_loss(painting: Painting, counterparts: Counterparts, shown: Tensor
     return ours + (theirs * shown).sum() / shown.sum().clamp(min=1)
 
 
-def feature_terms(weights: LossWeights, batch: Sample, image: Tensor, features: Features) -> Terms:
+def feature_terms(config: CSFTConfig, batch: Sample, image: Tensor, features: Features) -> Terms:
     """Equations 10 to 12: content of the truth, style and context of the reference.
 
     Where there is no reference, the truth takes its place: a picture is its own best exemplar.
     """
     exemplar = torch.where(has_reference(batch)[:, None, None, None], batch.reference, batch.color)
+    weights, layers = config.weights, FEATURE_LAYERS[config.features]
     with torch.no_grad():
-        content, wanted = features(batch.color), features(exemplar)
-    shown = features(image)
+        content, wanted = features.at(batch.color, layers[-1:]), features.at(exemplar, layers)
+    shown = features.at(image, layers)
     terms = {}
     if weights.perceptual:
-        terms["perceptual"] = weights.perceptual * perceptual(shown[-1:], content[-1:])
+        terms["perceptual"] = weights.perceptual * perceptual(shown[-1:], content)
     if weights.style:
         terms["style"] = weights.style * style(shown[-1:], wanted[-1:])
     if weights.contextual:
-        terms["contextual"] = weights.contextual * context_loss(shown[-4:], wanted[-4:])
+        terms["contextual"] = weights.contextual * context_loss(shown, wanted, config.context_side)
     return terms
 
 
-def context_loss(shown: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
-    """Equation 12 over relu2_2 … relu5_2."""
-    layers = zip(LAYER_WEIGHTS, shown, wanted, strict=True)
-    return torch.stack([weight * contextual(ours, theirs).mean() for weight, ours, theirs in layers]).sum()
+def context_loss(shown: Sequence[Tensor], wanted: Sequence[Tensor], largest_side: int) -> Tensor:
+    """Equation 12 over its layers."""
+    losses = [contextual(*maps, largest_side=largest_side).mean() for maps in zip(shown, wanted, strict=True)]
+    return torch.stack([weight * loss for weight, loss in zip(LAYER_WEIGHTS, losses, strict=True)]).sum()
 
 
 def adversarial_terms(weights: LossWeights, batch: Sample, image: Tensor, judges: Judges) -> Terms:

@@ -124,7 +124,7 @@ class CSFT(System):
                 image = self._painting(self.encode_sketch(batch.sketch), reference).image
             return discriminator_terms(batch, image, judges)
         painting, counterparts = self._aligned(batch)
-        terms = generator_terms(self.config.weights, batch, painting, counterparts, judges, self._features())
+        terms = generator_terms(self.config, batch, painting, counterparts, judges, self._features())
         return terms | {"_attention_hits": self._hits(batch, painting)}
 
     def _aligned(self, batch: Sample) -> tuple[Painting, Counterparts | None]:

@@ -19,11 +19,13 @@ from irodori.data.index import Index
 from irodori.data.lines import brightness
 from irodori.data.sample import Sample
 from irodori.errors import ConfigError
+from irodori.image import to_tensor
 from irodori.inference.colorizer import Colorizer
-from irodori.nn.features import MobileNetV2
+from irodori.inference.grid import bring
+from irodori.nn.features import FEATURES, MobileNetV2
 from irodori.systems import PRESETS, build_system, load_system, preset
 from irodori.systems.base import Guidance, Inputs, Noise
-from irodori.systems.csft.config import CSFTConfig, LossWeights
+from irodori.systems.csft.config import FEATURE_LAYERS, CSFTConfig, LossWeights
 from irodori.systems.csft.correspondence import correlation_rows, domain_vectors, warp
 from irodori.systems.csft.discriminators import StructureDiscriminator, lines_of
 from irodori.systems.csft.losses import Counterparts, Judges, Painting, alignment_loss, coarse_loss, generator_terms
@@ -364,8 +366,9 @@ def test_paper_preset_is_the_paper_where_it_is_told():
     assert [(phase.name, phase.learning_rate_scale) for phase in phases] == [("discriminators", 1), ("generator", 1)]
 
 
-def test_the_ablations_of_tables_2_and_6_leave_out_what_they_say():
-    full = preset("csft/paper-256").system
+@pytest.mark.parametrize("base", ["csft/paper-256", "csft/small-64"])
+def test_the_ablations_of_tables_2_and_6_leave_out_what_they_say(base: str):
+    full = preset(base).system
     left_out = {
         "no-cc": {"colorific": False},
         "no-sc": {"structural": False},
@@ -376,7 +379,24 @@ def test_the_ablations_of_tables_2_and_6_leave_out_what_they_say():
         "no-adv": {"weights": replace(full.weights, adversarial=0)},
     }
     for name, change in left_out.items():
-        assert PRESETS[f"csft/paper-256-{name}"].system == replace(full, **change)
+        assert PRESETS[f"{base}-{name}"].system == replace(full, **change)
+        assert PRESETS[f"{base}-{name}"].data == preset(base).data
+    assert min(vars(full.weights)[term] for term in ("perceptual", "style", "contextual", "align", "adversarial")) > 0
+
+
+def test_what_ships_needs_no_feature_network_and_its_stages_are_one_network():
+    first, last = preset("csft/small-first").system, preset("csft/small").system
+    assert not last.needs_features
+    assert replace(first, image_size=last.image_size) == last
+    assert preset("csft/small-first").training.images + preset("csft/small").training.images == (
+        preset("scft/small").training.images
+    )
+
+
+@pytest.mark.parametrize("name", FEATURE_LAYERS)
+def test_features_are_compared_at_strides_2_to_16(name: str):
+    maps = FEATURES[name]().at(torch.zeros(1, 3, 64, 64), FEATURE_LAYERS[name])
+    assert [each.shape[-1] for each in maps] == [32, 16, 8, 4]
 
 
 @pytest.mark.parametrize(
@@ -430,7 +450,8 @@ def test_hits_count_correlation_on_the_right_part():
     "wrong",
     [
         {"image_size": 250}, {"channels": (8,)}, {"generator_channels": ()}, {"alignment_stride": 3}, {"fold": 0},
-        {"domain_channels": 0}, {"num_residual_blocks": -1}, {"temperature": 0.0},
+        {"domain_channels": 0}, {"num_residual_blocks": -1}, {"temperature": 0.0}, {"context_side": 0},
+        {"features": "clip"},
     ],
 )  # fmt: skip
 def test_impossible_configurations_are_refused(wrong: dict[str, Any]):
@@ -463,4 +484,7 @@ def test_a_trained_tiny_system_colors_and_explains_from_its_file(dataset: Index,
     assert heat.shape == (50, 70)
     assert heat[round(y), round(x)] > 0.5
     assert result.correspondence.picture([(30, 40)]).ndim == 3
-    assert result.explain().size[0] > 640
+    assert result.explain().size == result.grid().size
+    brought = to_tensor(bring(result.correspondence, [reference]))  # the coarse image, which is shown enlarged
+    enlarged = F.interpolate(brought, scale_factor=4, mode="bilinear")
+    torch.testing.assert_close(enlarged, to_tensor(result.network_warped), rtol=0, atol=0.02)

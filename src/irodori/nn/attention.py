@@ -36,5 +36,7 @@ def blockwise_attention(query: Tensor, key: Tensor, value: Tensor, scale: float)
     # PyTorch's fused attention wants equal widths and channels side by side; else it silently holds the whole map.
     width = max(query.shape[-1], value.shape[-1])
     width += -width % 16
-    padded = [F.pad(each, (0, width - each.shape[-1])).contiguous()[:, None] for each in (query, key, value)]
-    return F.scaled_dot_product_attention(*padded, scale=scale)[:, 0, :, : value.shape[-1]]
+    query, key, padded = (
+        F.pad(each, (0, width - each.shape[-1])).contiguous()[:, None] for each in (query, key, value)
+    )
+    return F.scaled_dot_product_attention(query, key, padded, scale=scale)[:, 0, :, : value.shape[-1]]

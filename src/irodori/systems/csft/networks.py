@@ -118,9 +118,12 @@ class Generator(nn.Module):
     @torch.no_grad()
     def calm(self) -> None:
         """Makes fresh weights small where training should start close to the coarse image and the plain shortcut."""
-        self.ups[-1].weight.mul_(0.1)
-        for shortcut in self.shortcuts:
-            shortcut.calm()
+        last = self.ups[-1]
+        assert isinstance(last, nn.Conv2d)
+        last.weight.mul_(0.1)
+        for module in self.modules():
+            if isinstance(module, DynamicMomentShortcut):
+                module.calm()
 
 
 class PositionalBlock(nn.Module):

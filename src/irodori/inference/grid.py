@@ -14,7 +14,8 @@ import torch.nn.functional as F
 
 from irodori.image import Pixels, resize, to_pixels
 from irodori.inference.correspondence import Correspondence
-from irodori.inference.finish import composite, fill_colors
+from irodori.inference.finish import ColorCells, composite, upsample_colors
+from irodori.inference.regions import cell_regions, closed_regions
 from irodori.inference.sheet import Layout, Places, fitted_cells, layout_of, panel_size, paste, tinted, tints
 
 TILES = 8
@@ -46,7 +47,9 @@ def grid_picture(correspondence: Correspondence) -> Pixels:
     brought = bring(correspondence, [_tiles(picture.shape, place, layout) for picture, place in pairs])
     sheet = np.full((*layout.size, 3), 255, np.uint8)
     lines = resize(correspondence.lines, panel_size(correspondence.lines.shape, layout.sketch[2]))
-    paste(sheet, composite(fill_colors(brought, lines, inked=False), lines, "keep", brought), layout.sketch)
+    regions = closed_regions(lines)
+    fine = upsample_colors(ColorCells(brought, cell_regions(regions, brought.shape[:2])), regions)
+    paste(sheet, composite(fine, lines, "keep", brought), layout.sketch)
     for picture, (left, top, scale) in pairs:
         panel = resize(picture, panel_size(picture.shape, scale))
         grid = _tiles(panel.shape, (left, top, 1.0), layout)

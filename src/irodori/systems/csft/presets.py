@@ -36,7 +36,7 @@ _NETWORK = CSFTConfig(
     discriminator_channels=32,
     features="mobilenet_v2",
     context_side=16,
-    # The gradients that the terms send into the network are of comparable size: docs/systems/csft.md.
+    # Chosen by the gradients that the terms send into the networks: docs/systems/csft.md, loss weights.
     weights=LossWeights(perceptual=0.1, style=1, contextual=0.1, pseudo=10, align=10, adversarial=1),
 )
 

@@ -16,12 +16,13 @@ import click
 )
 @click.option(
     "--kind", default="auto", show_default=True, help="What the sources are.",
-    type=click.Choice(["auto", "pack", "folder", "paired", "side-by-side"]),
+    type=click.Choice(["auto", "pack", "folder", "paired", "side-by-side", "celebamask"]),
 )  # fmt: skip
 @click.option(
     "--sketch-side", default="right", show_default=True, type=click.Choice(["left", "right"]),
     help="Where the sketch is in side-by-side files.",
 )  # fmt: skip
+@click.option("--remove-background", is_flag=True, help="Paper where a source's masks show background.")
 @click.option("--permissive", is_flag=True, help="Only items whose license allows commercially usable weights.")
 @click.option("--limit", default=0, type=click.IntRange(0), help="Most items of each source; 0 = all.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
@@ -32,6 +33,7 @@ def command(
     size: int,
     kind: str,
     sketch_side: str,
+    remove_background: bool,
     permissive: bool,
     limit: int,
     workers: int,
@@ -41,7 +43,8 @@ def command(
     from irodori.data.prepare import PrepareOptions, prepare
 
     options = PrepareOptions(
-        image_size=size, kind=kind, sketch_side=sketch_side, permissive_only=permissive, limit=limit  # type: ignore[arg-type]
+        image_size=size, kind=kind, sketch_side=sketch_side, remove_background=remove_background,  # type: ignore[arg-type]
+        permissive_only=permissive, limit=limit,
     )  # fmt: skip
     report = prepare(sources, output, options, workers, progress=not as_json)
     if as_json:

@@ -8,6 +8,7 @@ from typing import Literal
 from torch import Tensor
 
 from irodori.data.batched import Batched
+from irodori.data.jitter import Jitter
 from irodori.data.layers import Layers
 from irodori.data.light import Light
 from irodori.data.line_variation import Variation
@@ -31,6 +32,7 @@ class Draft(Batched):
     moves_drawing: whether `drawing_warp` does anything.  drawing_warp: moves the drawing before anything else.
     warp: moves the reference.
     offset: ``(B, 3)`` levels added to the truth, and so to the reference, of self pairs.
+    jitter: changes the colors of the truth, and so of the reference, of self pairs, before the offset.
     light: multiplied onto the reference.
     """
 
@@ -45,4 +47,5 @@ class Draft(Batched):
     drawing_warp: Warp
     warp: Warp
     offset: Tensor
+    jitter: Jitter
     light: Light

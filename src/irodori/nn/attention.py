@@ -1,4 +1,4 @@
-"""Attention whose map can be shown and supervised."""
+"""Attention: with a map that can be shown and supervised, or without one and in bounded memory."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import math
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+MOST_PAIRS = 1 << 24
+"""Pairs of query and key whose scores may be in memory at once."""
 
 
 class Attended(NamedTuple):
@@ -25,3 +29,17 @@ def scaled_dot_attention(query: Tensor, key: Tensor, value: Tensor) -> Attended:
     scores = query @ key.mT / math.sqrt(query.shape[-1])
     weights = torch.softmax(scores, dim=-1)
     return Attended(weights @ value, weights, scores)
+
+
+def blockwise_attention(
+    query: Tensor, key: Tensor, value: Tensor, scale: float, most_pairs: int = MOST_PAIRS
+) -> Tensor:
+    """``softmax_j(scale q_i . k_j) v_j`` without the map: ``(B, Q, D)``.
+
+    query: ``(B, Q, d)``.  key: ``(B, K, d)``.  value: ``(B, K, D)``.
+    Where torch has a fused kernel nothing grows with ``Q * K``; elsewhere at most `most_pairs` scores exist at a time.
+    """
+    rows = max(1, most_pairs // (len(key) * key.shape[1]))
+    key, value = key[:, None], value[:, None]  # fused kernels want heads
+    blocks = [F.scaled_dot_product_attention(q, key, value, scale=scale) for q in query[:, None].split(rows, dim=2)]
+    return torch.cat(blocks, dim=2)[:, 0]

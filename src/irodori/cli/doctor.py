@@ -86,7 +86,7 @@ def _round_trip_error(system: Any) -> float | None:
     from irodori.image import to_tensor
     from irodori.systems.base import Inputs
 
-    ring = to_tensor(np.asarray(_ring())).to(next(system.parameters()).device)
+    ring = to_tensor(np.array(_ring())).to(next(system.parameters()).device)
     with torch.inference_mode():
         return system.round_trip_error(Inputs(ring[:, :1], (ring,)))
 

@@ -206,10 +206,9 @@ def _picture_item(raw: RawItem, options: PrepareOptions) -> tuple[Prepared, Mapp
     if sketch is not None and sketch.shape != color.shape[:2]:
         raise DataError(f"sketch {sketch.shape[::-1]} and color image {color.shape[1::-1]} differ in size")
     if options.remove_background and raw.masks:
-        background = ~foreground(raw.masks, (color.shape[0], color.shape[1]))
-        color[background] = 255
-        if sketch is not None:
-            sketch[background] = 255
+        shown = foreground(raw.masks, (color.shape[0], color.shape[1]))
+        color = np.where(shown[..., None], color, np.uint8(255))
+        sketch = None if sketch is None else np.where(shown, sketch, np.uint8(255))
     file, sketch_file = f"items/{raw.id}.png", f"items/{raw.id}.sketch.png" if sketch is not None else None
     files = {file: square(color, options.image_size)}
     if sketch is not None and sketch_file is not None:

@@ -15,7 +15,6 @@ from irodori.errors import ConfigError, InputError
 from irodori.image import pad_reference, pad_sketch
 from irodori.nn.features import Features
 
-
 EXACT = 1e-5
 """A sketch that was encoded and decoded again, on [-1, 1], is the same up to this much, or the way back is broken."""
 

@@ -122,6 +122,11 @@ class Flow(nn.Module):
         encoded = self.encode(features, conditions)
         return encoded._replace(log_det=encoded.log_det + log_det)
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether every ActNorm has seen its first batch."""
+        return all(layer.initialized for layer in self.modules() if isinstance(layer, ActNorm))
+
     def encode_stem(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """The part that no condition enters: the features before the first CCB, and their log-determinant."""
         x = image if self.training else image.double()
@@ -157,7 +162,7 @@ class Flow(nn.Module):
         """From the latent back to the image ``(B, 3, H, W)``; exact if the conditions are those of `encode`."""
         x = latent
         for block, references in zip(reversed(self.blocks), reversed(conditions), strict=True):
-            x = block.inverse(x, references)
+            x = block.inverse(x, references)  # type: ignore[operator]
         for layer in reversed(self.stem):
-            x = layer.inverse(x)
+            x = layer.inverse(x)  # type: ignore[operator]
         return x

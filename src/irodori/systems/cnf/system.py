@@ -51,6 +51,9 @@ class CNF(System):
         return (Phase("flows", tuple(self.parameters())),)
 
     def losses(self, phase: str, batch: Sample) -> Terms:
+        if not self.color_flow.is_fitted:  # coloring needs the last block's inverse alone
+            with torch.no_grad():
+                self.color_flow(batch.reference)
         conditions = self.encode_references([batch.reference], batch.sketch).conditions
         latent = self.sketch_flow(_three(batch.sketch), conditions).latent
         image = self.color_flow.inverse(latent, conditions)

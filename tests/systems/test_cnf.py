@@ -425,6 +425,15 @@ def test_each_loss_has_its_value_and_weight():
     assert set(flow_terms(LossWeights(), batch, off, None)) == {"reconstruction"}
 
 
+@torch.no_grad()
+def test_training_compares_the_colored_sketch_with_the_truth(dataset: Index):
+    """Before training the sketch comes out, so that its loss is known."""
+    system, batch = built(replace(TINY, last_layer=0.0)), batch_for("cnf", dataset)
+    known = batch.valid.expand(-1, 3, -1, -1) > 0
+    expected = (batch.sketch.expand(-1, 3, -1, -1) - batch.color).abs()[known].mean()
+    torch.testing.assert_close(system("flows", batch)["reconstruction"].float(), 10 * expected, rtol=1e-4, atol=0)
+
+
 def test_the_perceptual_loss_needs_its_network(dataset: Index):
     system, batch = build_system("cnf", replace(TINY, weights=LossWeights())), batch_for("cnf", dataset)
     with pytest.raises(ConfigError, match="vgg16.*--features"):

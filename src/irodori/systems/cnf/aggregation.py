@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from irodori.nn.attention import blockwise_attention
 from irodori.systems.cnf.config import Aggregation
+from irodori.systems.cnf.layers import Conv, Linear
 
 EPSILON = 1e-5
 
@@ -75,7 +76,7 @@ class Concatenation(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.join = nn.Conv2d(channels // 2 + channels, channels // 2, 1)
+        self.join = Conv(channels // 2 + channels, channels // 2, 1)
 
     def forward(self, kept: Tensor, references: Sequence[Tensor]) -> Tensor:
         aligned = torch.stack([_resized(reference, kept) for reference in references]).mean(0)
@@ -87,7 +88,7 @@ class AdaptiveInstanceNorm(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.to_half = nn.Conv2d(channels, channels // 2, 1)
+        self.to_half = Conv(channels, channels // 2, 1)
 
     def forward(self, kept: Tensor, references: Sequence[Tensor]) -> Tensor:
         style = torch.cat([self.to_half(reference).flatten(2) for reference in references], dim=2)
@@ -101,7 +102,7 @@ class Perceptron(nn.Sequential):
 
     def __init__(self, in_channels: int, out_channels: int, expansion: int) -> None:
         hidden = in_channels * expansion
-        super().__init__(nn.Linear(in_channels, hidden), nn.ReLU(), nn.Linear(hidden, out_channels))
+        super().__init__(Linear(in_channels, hidden), nn.ReLU(), Linear(hidden, out_channels))
 
 
 def _positions(maps: Tensor) -> Tensor:

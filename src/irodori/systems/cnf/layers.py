@@ -1,7 +1,8 @@
 """The invertible layers of CNF (Pi 2023, section 3.1.3).
 
 Every layer has ``forward(x) -> (y, log_det)`` and ``inverse(y) -> x``; `log_det` is ``log |det dy/dx|`` of each image,
-``(B,)``.  Matrices are made in float64 and rounded once, so that a layer and its inverse disagree by rounding alone.
+``(B,)``.  All compute in the precision of their input, whatever that of their weights; matrices are made in float64
+and rounded once, so that a layer and its inverse disagree by rounding alone.
 """
 
 from __future__ import annotations
@@ -15,6 +16,21 @@ from torch import Tensor, nn
 
 LEAST_DEVIATION = 0.05
 """ActNorm takes flatter channels of the first batch for this deviation: it must not blow up what varies later."""
+
+
+class Conv(nn.Conv2d):
+    """A convolution in the precision of its input."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        bias = None if self.bias is None else self.bias.to(input.dtype)
+        return self._conv_forward(input, self.weight.to(input.dtype), bias)
+
+
+class Linear(nn.Linear):
+    """A linear layer in the precision of its input."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.linear(input, self.weight.to(input.dtype), self.bias.to(input.dtype))
 
 
 class ActNorm(nn.Module):
@@ -35,15 +51,18 @@ class ActNorm(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         if self.training and not self.initialized:
             self.fit(x)
-        y = x * self._scale(x) + self.shift[:, None, None]
+        y = x * self._scale(x) + self._shift(x)
         return y, _for_each(x, self.log_scale.double().sum() * x.shape[-2] * x.shape[-1])
 
     def inverse(self, y: Tensor) -> Tensor:
         """Equation 3.10 prints the shift outside the matrix; it is taken off where it was put on."""
-        return (y - self.shift[:, None, None]) / self._scale(y)
+        return (y - self._shift(y)) / self._scale(y)
 
     def _scale(self, x: Tensor) -> Tensor:
         return self.log_scale.to(x.dtype).exp()[:, None, None]
+
+    def _shift(self, x: Tensor) -> Tensor:
+        return self.shift.to(x.dtype)[:, None, None]
 
     @torch.no_grad()
     def fit(self, x: Tensor) -> None:
@@ -103,8 +122,9 @@ class InvertibleConv(nn.Module):
         return torch.linalg.solve_triangular(upper, half, upper=True)
 
     def condition(self) -> float:
-        """Largest over smallest singular value of W: how much more than others some errors grow."""
-        return float(torch.linalg.cond(self.weight().detach()))
+        """Largest over smallest singular value of W: how much more than others some errors grow; infinite if W is."""
+        weight = self.weight().detach()
+        return float(torch.linalg.cond(weight)) if weight.isfinite().all() else math.inf
 
     def _factors(self) -> tuple[Tensor, Tensor]:
         packed = self.packed.double()

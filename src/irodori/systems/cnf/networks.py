@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from irodori.systems.cnf.aggregation import FeatureAggregation, make_aggregation
 from irodori.systems.cnf.config import CNFConfig
-from irodori.systems.cnf.layers import ActNorm, InvertibleConv, OrthogonalDownsampling
+from irodori.systems.cnf.layers import ActNorm, Conv, InvertibleConv, OrthogonalDownsampling
 
 Conditions = Sequence[Sequence[Tensor]]
 """``{F_i^c}``: for each conditional block the features ``(B, C, h, w)`` of each reference."""
@@ -29,8 +29,8 @@ class SubNetwork(nn.Sequential):
 
     def __init__(self, channels: int, hidden: int, num_blocks: int, last_layer: float) -> None:
         width = min(hidden or channels, channels)
-        enter = [] if width == channels else [nn.Conv2d(channels, width, 1)]
-        last = nn.Conv2d(width, channels, 1)
+        enter = [] if width == channels else [Conv(channels, width, 1)]
+        last = Conv(width, channels, 1)
         nn.init.normal_(last.weight, 0.0, last_layer)
         nn.init.zeros_(last.bias)  # type: ignore[arg-type]
         super().__init__(*enter, *(NormedResidual(width) for _ in range(num_blocks)), last)
@@ -41,7 +41,7 @@ class NormedResidual(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)  # the norm takes any bias off again
+        self.conv = Conv(channels, channels, 3, padding=1, bias=False)  # the norm takes any bias off again
         self.norm = nn.InstanceNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ class CouplingBlock(nn.Module):
         """Rows of the spatial attention that F_i pays to the references; the block must have it."""
         assert isinstance(self.aggregate, FeatureAggregation)
         _, kept = self._mixed(x)[0].chunk(2, dim=1)
-        return self.aggregate.rows(self._for_networks(kept), references, queries)
+        return self.aggregate.rows(kept, references, queries)
 
     def _mixed(self, x: Tensor) -> tuple[Tensor, Tensor]:
         normed, log_det = self.norm(x)
@@ -87,23 +87,17 @@ class CouplingBlock(nn.Module):
         return mixed, log_det + more
 
     def _coefficients(self, kept: Tensor, references: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        seen = self._for_networks(kept)
-        if self.aggregate is not None:
-            seen = self.aggregate(seen, references)
-        scale = torch.sigmoid(self.to_scale(seen).to(kept.dtype))
-        scale = self.least_scale + (1 - self.least_scale) * scale
-        return scale, self.to_shift(seen).to(kept.dtype)
-
-    def _for_networks(self, kept: Tensor) -> Tensor:
-        """In the precision of the weights, and always laid out alike: kernels for other layouts round differently."""
-        return kept.to(self.norm.log_scale.dtype).contiguous(memory_format=torch.channels_last)
+        references = [reference.to(kept.dtype) for reference in references]
+        seen = kept if self.aggregate is None else self.aggregate(kept, references)
+        scale = self.least_scale + (1 - self.least_scale) * torch.sigmoid(self.to_scale(seen))
+        return scale, self.to_shift(seen)
 
 
 class Flow(nn.Module):
     """INN_s or INN_c: `num_downsamplings` times (downsampling, NCCBs), then the CCBs (section 3.5).
 
-    In evaluation mode images and features are carried in float64, while the networks inside compute in the precision
-    of their weights: rounding does not add up from block to block, so that the inverse is exact to float32.
+    In evaluation mode it computes in float64, whatever the precision of its weights: where a coupling divides by a
+    small scale it enlarges what rounding did before, and float32 alone would not bring back every picture to 1e-5.
     """
 
     def __init__(self, config: CNFConfig) -> None:
@@ -141,7 +135,7 @@ class Flow(nn.Module):
         features, log_det = [], x.new_zeros(len(x))
         for i, block in enumerate(self.blocks):
             features.append(x)
-            x, more = block(x, self.as_conditions([x])[0] if conditions is None else conditions[i])
+            x, more = block(x, [x] if conditions is None else conditions[i])
             log_det = log_det + more
         return Encoded(x, features, log_det)
 
@@ -150,13 +144,8 @@ class Flow(nn.Module):
         x, _ = self.encode_stem(image)
         found = [x]
         for block in self.blocks[:-1]:
-            found.append(block(found[-1], self.as_conditions(found[-1:])[0])[0])
+            found.append(block(found[-1], found[-1:])[0])
         return found
-
-    def as_conditions(self, features: Sequence[Tensor]) -> list[list[Tensor]]:
-        """Features of one image as `Conditions`, in the precision of the networks."""
-        dtype = next(self.parameters()).dtype
-        return [[feature.to(dtype)] for feature in features]
 
     def inverse(self, latent: Tensor, conditions: Conditions) -> Tensor:
         """From the latent back to the image ``(B, 3, H, W)``; exact if the conditions are those of `encode`."""

@@ -70,9 +70,9 @@ class CNF(System):
         images = list(references) or [like.new_zeros(len(like), 3, *like.shape[-2:])]
         if self.config.aggregation == "none":
             return References([[] for _ in self.color_flow.blocks], ())
-        found = [self.color_flow.as_conditions(self.color_flow.features(image)) for image in images]
-        grids = tuple((features[0][0].shape[-2], features[0][0].shape[-1]) for features in found)
-        return References([[one for (one,) in of_block] for of_block in zip(*found, strict=True)], grids)
+        found = [self.color_flow.features(image) for image in images]
+        grids = tuple((features[0].shape[-2], features[0].shape[-1]) for features in found)
+        return References(list(zip(*found, strict=True)), grids)
 
     def paint(self, sketch_code: Tensor, reference_code: References, noise: Noise, guidance: Guidance) -> Output:
         """``I = INN_c⁻¹(INN_s(S, {F_i^c}), {F_i^c})``; draws no random numbers and takes no guidance."""
@@ -91,7 +91,7 @@ class CNF(System):
 
         def rows(queries: Tensor) -> Tensor:
             found = zip(blocks, encoded.features, conditions, strict=True)
-            return torch.stack([block.attention_rows(x, given, queries) for block, x, given in found]).mean(0)
+            return torch.stack([block.attention_rows(x, given, queries) for block, x, given in found]).mean(0).float()
 
         return Attention(rows, (encoded.latent.shape[-2], encoded.latent.shape[-1]), grids)
 
@@ -104,10 +104,9 @@ class CNF(System):
         conditions = self.encode_references(references, sketch).conditions
         errors = [flow_error(self.sketch_flow, sketch, conditions)]
         for reference in references:
-            features = self.color_flow.features(reference)
-            own = self.color_flow.as_conditions(features) if conditions[0] else conditions
+            own = self.encode_references([reference], sketch).conditions
             errors.append(flow_error(self.color_flow, reference, own))
-        return max(errors)
+        return float(torch.tensor(errors).max())  # unlike Python's, NaN if any is
 
     @torch.no_grad()
     def health(self, batch: Sample) -> dict[str, float]:

@@ -25,6 +25,10 @@ import click
 @click.option("--remove-background", is_flag=True, help="Paper where a source's masks show background.")
 @click.option("--permissive", is_flag=True, help="Only items whose license allows commercially usable weights.")
 @click.option("--limit", default=0, type=click.IntRange(0), help="Most items of each source; 0 = all.")
+@click.option(
+    "--split", "splits", multiple=True, type=click.Choice(["train", "val", "test"]),
+    help="Keep only this split; may be given again.  [default: all]",
+)  # fmt: skip
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
@@ -36,15 +40,17 @@ def command(
     remove_background: bool,
     permissive: bool,
     limit: int,
+    splits: tuple[str, ...],
     workers: int,
     as_json: bool,
 ) -> None:
     """Build a checked data set with sketches, colors, palettes, parts and splits from SOURCES."""
+    from irodori.data.index import SPLITS
     from irodori.data.prepare import PrepareOptions, prepare
 
     options = PrepareOptions(
         image_size=size, kind=kind, sketch_side=sketch_side, remove_background=remove_background,  # type: ignore[arg-type]
-        permissive_only=permissive, limit=limit,
+        permissive_only=permissive, limit=limit, splits=splits or SPLITS,  # type: ignore[arg-type]
     )  # fmt: skip
     report = prepare(sources, output, options, workers, progress=not as_json)
     if as_json:

@@ -41,7 +41,7 @@ SMALL_64 = Recipe(
         self_warp=WarpOptions(tps=0.05, elastic=0.015),
     ),
     training=TrainingOptions(
-        images=20_000, learning_rate=1e-3, betas=(0.9, 0.99), warmup_images=1600, decay="cosine", decay_start=0.0,
+        images=20_000, learning_rate=1.5e-3, betas=(0.9, 0.99), warmup_images=1600, decay="cosine", decay_start=0.0,
         gradient_clip=1.0, ema=0.995, seed=1,
     ),
 )  # fmt: skip
@@ -49,9 +49,9 @@ SMALL_64 = Recipe(
 SMALL = replace(
     SMALL_64,
     name="cnf/small",
-    about="What is to ship, started from 40 000 images of cnf/small-64: 128 px, longer average",
+    about="What ships: 128 px, started from cnf/small-64",
     system=replace(SMALL_64.system, image_size=128),
-    training=replace(SMALL_64.training, images=12_000, learning_rate=5e-4, warmup_images=800, seed=2),
+    training=replace(SMALL_64.training, images=8_000, batch_size=8, learning_rate=5e-4, warmup_images=400, seed=2),
 )
 
 TINY = Recipe(

@@ -49,7 +49,7 @@ def pictures(height: int, width: int, dtype: torch.dtype = torch.float32) -> Inp
 
 # ------------------------------------------------------------------------------------------------------ exactness
 
-SIZES = [(17, 31), (64, 64), (33, 130), (128, 96)]
+SIZES = [(17, 31), (64, 64), (33, 130), (401, 250)]
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -146,7 +146,7 @@ def test_a_sub_network_is_three_normed_residual_blocks_and_starts_as_zero():
     for residual in list(network)[:3]:
         convolved = F.conv2d(expected, residual.conv.weight, padding=1)
         variance, mean = torch.var_mean(convolved, (2, 3), correction=0, keepdim=True)
-        expected = expected + ((convolved - mean) / (variance + 1e-5).sqrt()).clamp(min=0)
+        expected = expected + ((convolved - mean) / (variance + 1e-3).sqrt()).clamp(min=0)
     torch.testing.assert_close(network(x), expected, rtol=1e-4, atol=1e-5)
 
 

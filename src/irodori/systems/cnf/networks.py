@@ -16,6 +16,11 @@ Conditions = Sequence[Sequence[Tensor]]
 """``{F_i^c}``: for each conditional block the features ``(B, C, h, w)`` of each reference."""
 
 
+NORM_EPSILON = 1e-3
+"""Added to the variances of InstanceNorm.  The norm of an almost flat map enlarges what rounding did to the half that
+decoding has recovered, by up to one over the root of this, in each block anew."""
+
+
 class Encoded(NamedTuple):
     """latent: F_N, ``(B, C, h, w)``.  features: F_i, what each conditional block was given.  log_det: ``(B,)``."""
 
@@ -42,7 +47,7 @@ class NormedResidual(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = Conv(channels, channels, 3, padding=1, bias=False)  # the norm takes any bias off again
-        self.norm = nn.InstanceNorm2d(channels)
+        self.norm = nn.InstanceNorm2d(channels, eps=NORM_EPSILON)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + torch.relu(self.norm(self.conv(x)))

@@ -24,6 +24,7 @@ class Sample(Batched):
     reference_parts: the same for the reference.
     lines: ``(B, 1, H, W)`` in 0…1, the share of a pixel of `color` that is drawn line; 0 in pictures, where nobody
         knows.
+    similar: ``(B, 3, H, W)``, another picture of about the reference's colors; None where nobody asked for one.
     """
 
     sketch: Tensor
@@ -34,3 +35,4 @@ class Sample(Batched):
     parts: Tensor
     reference_parts: Tensor
     lines: Tensor
+    similar: Tensor | None = None

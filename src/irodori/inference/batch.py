@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,7 +34,8 @@ class Options:
 
     attention: a file, or for several sketches a folder, for pictures of where the points looked; None: not wanted.
     points: ``(x, y)`` in sketch pixels for those pictures; empty: chosen by the program.
-    explain: a file or a folder for pictures of which part of the references colored which part of the sketch.
+    explain, grid, warped: the same for pictures of which part of the references colored which part of the sketch, of a
+        grid over the references brought to the sketch, and of the references' colors before refinement.
     hints, palette, snap: see `Colorizer.run`; hints are for a single sketch.
     """
 
@@ -45,6 +46,8 @@ class Options:
     attention: Path | None = None
     points: tuple[Point, ...] = ()
     explain: Path | None = None
+    grid: Path | None = None
+    warped: Path | None = None
     hints: tuple[Hint, ...] = ()
     palette: tuple[Color, ...] = ()
     snap: bool = False
@@ -55,17 +58,25 @@ class Options:
         if self.image_size is not None:
             check_image_size(self.image_size)
 
+    @property
+    def side_pictures(self) -> dict[str, Path]:
+        """Kind and place, as given, of the pictures that are wanted beside each result."""
+        given = {"attention": self.attention, "explain": self.explain, "grid": self.grid, "warped": self.warped}
+        return {kind: path for kind, path in given.items() if path is not None}
+
 
 @dataclass(frozen=True)
 class Done:
-    """A file that was written: what the result said about itself, and how long it took in seconds."""
+    """A file that was written: what the result said about itself, and how long it took in seconds.
+
+    pictures: the files beside it, by kind (`Options.side_pictures`).
+    """
 
     job: Job
     notices: tuple[str, ...]
     provenance: dict[str, str]
     seconds: float
-    attention: Path | None = None
-    explanation: Path | None = None
+    pictures: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass
@@ -94,7 +105,7 @@ def run_jobs(
     overwrite: also outputs that are there already, whoever made them.  on_done: called after each written file.
     """
     options = options or Options()
-    check_side_pictures(jobs, options.attention, options.explain)
+    check_side_pictures(jobs, *options.side_pictures.values())
     _check_guidance(colorizer, jobs, options)
     runner, report = _Runner(colorizer, options), BatchReport()
     for job in tqdm(jobs, desc="coloring", unit="sketch", disable=len(jobs) < 2):
@@ -144,16 +155,17 @@ class _Runner:
         if job.problem:
             raise InputError(job.problem)
         start = time.perf_counter()
-        attention, explanation = (side_picture(job, path) for path in (self.options.attention, self.options.explain))
-        pictures = [path for path in (attention, explanation) if path is not None]
+        wished = self.options.side_pictures.items()
+        pictures = {kind: path for kind, target in wished if (path := side_picture(job, target)) is not None}
         wanted = self._fingerprint(job)
-        if not overwrite and job.output.exists() and self._is_current(job.output, wanted, pictures):
+        if not overwrite and job.output.exists() and self._is_current(job.output, wanted, pictures.values()):
             return None
         result = self._color(job)
-        for path, pixels in self._side_pictures(attention, explanation, result, job):
+        made = [(path, self._side_picture(kind, result, job)) for kind, path in pictures.items()]
+        for path, pixels in made:
             write_image(path, pixels)
         result.save(job.output, extra={key: value for key, value in wanted.items() if value})
-        return Done(job, result.notices, result.provenance, time.perf_counter() - start, attention, explanation)
+        return Done(job, result.notices, result.provenance, time.perf_counter() - start, pictures)
 
     def _color(self, job: Job) -> Result:
         options = self.options
@@ -185,7 +197,7 @@ class _Runner:
             self.hashes[path] = content_hash(path)
         return self.hashes[path]
 
-    def _is_current(self, output: Path, wanted: dict[str, str], pictures: Sequence[Path]) -> bool:
+    def _is_current(self, output: Path, wanted: dict[str, str], pictures: Iterable[Path]) -> bool:
         """Whether the output is what this job would make; InputError if it is not even a file of this program."""
         found = _provenance(output)
         if found is None:
@@ -193,20 +205,18 @@ class _Runner:
         matches = wanted["weights"] != "" and all(found.get(key, "") == value for key, value in wanted.items())
         return matches and all(path.exists() for path in pictures)
 
-    def _side_pictures(
-        self, attention: Path | None, explanation: Path | None, result: Result, job: Job
-    ) -> list[tuple[Path, Pixels]]:
-        """All that is wanted beside the result, made before any of it is written."""
-        found: list[tuple[Path, Pixels]] = []
-        if attention is None and explanation is None:
-            return found
+    def _side_picture(self, kind: str, result: Result, job: Job) -> Pixels:
+        if kind == "warped":
+            if result.warped_reference is None:
+                raise InputError(
+                    f"{job.sketch}: the model {self.colorizer.name} does not warp its reference: leave it out"
+                )
+            return np.asarray(result.warped_reference)
         if result.correspondence is None:
             raise InputError(f"{job.sketch}: the model {self.colorizer.name} has no attention to show: leave it out")
-        if attention is not None:
-            found.append((attention, result.correspondence.picture(self.options.points)))
-        if explanation is not None:
-            found.append((explanation, np.asarray(result.explain())))
-        return found
+        if kind == "attention":
+            return result.correspondence.picture(self.options.points)
+        return np.asarray(result.explain() if kind == "explain" else result.grid())
 
 
 def _references(job: Job) -> list[Path] | dict[str, list[Path]]:

@@ -113,6 +113,12 @@ def _same_parts(
     return (sketch[:, :, None] == reference[:, None, :]) & is_known, is_known
 
 
+def middle_cells(grid: tuple[int, int], coarse: tuple[int, int], device: torch.device) -> Tensor:
+    """The cells of a grid that lie under the centers of a coarser one's: positions ``(h * w of the coarser one,)``."""
+    rows, columns = (_centers(coarse[axis], grid[axis], device) for axis in (0, 1))
+    return (rows[:, None] * grid[1] + columns).flatten()
+
+
 def _centers(cells: int, pixels: int, device: torch.device) -> Tensor:
     """Pixel positions at the middle of `cells` equal cells."""
     return ((torch.arange(cells, device=device) + 0.5) * pixels / cells).long().clamp(max=pixels - 1)

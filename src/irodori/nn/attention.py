@@ -1,4 +1,4 @@
-"""Attention: with a map that can be shown and supervised, or without one and in bounded memory."""
+"""Attention whose map can be shown and supervised, and attention whose map is never held."""
 
 from __future__ import annotations
 
@@ -34,12 +34,17 @@ def scaled_dot_attention(query: Tensor, key: Tensor, value: Tensor) -> Attended:
 def blockwise_attention(
     query: Tensor, key: Tensor, value: Tensor, scale: float, most_pairs: int = MOST_PAIRS
 ) -> Tensor:
-    """``softmax_j(scale q_i . k_j) v_j`` without the map: ``(B, Q, D)``.
+    """``softmax_j(scale q_i . k_j) v_j`` in memory that grows with Q + K and not with Q K: ``(B, Q, D)``.
 
     query: ``(B, Q, d)``.  key: ``(B, K, d)``.  value: ``(B, K, D)``.
-    Where torch has a fused kernel nothing grows with ``Q * K``; elsewhere at most `most_pairs` scores exist at a time.
+    Where PyTorch has no fused kernel (float64 on a GPU) at most `most_pairs` scores exist at a time.
     """
-    rows = max(1, most_pairs // (len(key) * key.shape[1]))
-    key, value = key[:, None], value[:, None]  # fused kernels want heads
-    blocks = [F.scaled_dot_product_attention(q, key, value, scale=scale) for q in query[:, None].split(rows, dim=2)]
-    return torch.cat(blocks, dim=2)[:, 0]
+    # The fused kernels want equal widths and channels side by side; else PyTorch silently holds the whole map.
+    width = max(query.shape[-1], value.shape[-1])
+    width += -width % 16
+    query, key, padded = (
+        F.pad(each, (0, width - each.shape[-1])).contiguous()[:, None] for each in (query, key, value)
+    )
+    rows = max(1, most_pairs // (len(key) * key.shape[2]))
+    blocks = [F.scaled_dot_product_attention(q, key, padded, scale=scale) for q in query.split(rows, dim=2)]
+    return torch.cat(blocks, dim=2)[:, 0, :, : value.shape[-1]]

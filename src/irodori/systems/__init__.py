@@ -15,17 +15,18 @@ from irodori.errors import ConfigError, WeightsError
 from irodori.systems.base import System
 from irodori.systems.cnf import presets as cnf_presets
 from irodori.systems.cnf.system import CNF
+from irodori.systems.csft import presets as csft_presets
+from irodori.systems.csft.system import CSFT
 from irodori.systems.irodori import presets as irodori_presets
 from irodori.systems.irodori.system import Irodori
 from irodori.systems.recipe import Recipe
 from irodori.systems.scft import presets as scft_presets
 from irodori.systems.scft.system import SCFT
 
-SYSTEMS: dict[str, type[System]] = {system.name: system for system in (Irodori, SCFT, CNF)}
+SYSTEMS: dict[str, type[System]] = {system.name: system for system in (Irodori, SCFT, CSFT, CNF)}
 
-PRESETS: dict[str, Recipe] = {
-    recipe.name: recipe for recipe in (*irodori_presets.PRESETS, *scft_presets.PRESETS, *cnf_presets.PRESETS)
-}
+_PRESETS = (*irodori_presets.PRESETS, *scft_presets.PRESETS, *csft_presets.PRESETS, *cnf_presets.PRESETS)
+PRESETS: dict[str, Recipe] = {recipe.name: recipe for recipe in _PRESETS}
 
 ENTRY_POINTS = "irodori.systems"
 """Entry-point group through which other packages add a system: a class that signs `System`, named as in `name`."""

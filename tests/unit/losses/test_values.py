@@ -1,9 +1,11 @@
 """Losses at values that can be computed by hand."""
 
+import math
+
 import pytest
 import torch
 
-from irodori.losses.adversarial import lsgan_discriminator, lsgan_generator
+from irodori.losses.adversarial import log_discriminator, log_generator, lsgan_discriminator, lsgan_generator
 from irodori.losses.perceptual import gram, perceptual, squared_perceptual, style
 from irodori.losses.reconstruction import keep_valid, masked_l1
 
@@ -13,6 +15,16 @@ def test_lsgan():
     assert lsgan_discriminator(real, fake).item() == pytest.approx((0.125 + 0.5) / 2)
     assert lsgan_generator(fake).item() == pytest.approx(0.5)
     assert lsgan_discriminator(torch.ones(3), torch.zeros(3)).item() == 0
+
+
+def test_logarithmic_gan():
+    real, fake = torch.tensor([0.0, 2.0]), torch.tensor([0.0, -1.0])
+    probability = [1 / (1 + math.exp(-score)) for score in (0.0, 2.0, 0.0, -1.0)]
+    real_part = -(math.log(probability[0]) + math.log(probability[1])) / 2
+    fake_part = -(math.log(1 - probability[2]) + math.log(1 - probability[3])) / 2
+    assert log_discriminator(real, fake).item() == pytest.approx(real_part + fake_part)
+    assert log_generator(fake).item() == pytest.approx(-(math.log(probability[2]) + math.log(probability[3])) / 2)
+    assert log_generator(torch.tensor([-200.0])).item() == pytest.approx(200.0)
 
 
 def test_l1_counts_valid_pixels_alone():

@@ -51,3 +51,14 @@ def test_blockwise_attention_has_the_plain_formula_s_gradients():
     found = torch.autograd.grad((blockwise_attention(query, key, value, 1.0, 40) * weights).sum(), given)
     for one, other in zip(found, plain, strict=True):
         torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(("width", "values"), [(8, 3), (16, 16), (5, 20)])
+def test_the_blockwise_form_is_the_same_attention(width: int, values: int):
+    """Also of channels that do not lie side by side."""
+    generator = torch.Generator().manual_seed(2)
+    query, key, value = (
+        torch.randn(2, channels, n, generator=generator).mT for channels, n in ((width, 50), (width, 70), (values, 70))
+    )
+    expected = scaled_dot_attention(query, key, value).context
+    torch.testing.assert_close(blockwise_attention(query, key, value, width**-0.5), expected)

@@ -49,6 +49,7 @@ def compose(draft: Draft) -> Sample:
         parts=parts,
         reference_parts=reference_parts.index_fill(0, lone, -1),
         lines=line_share(drawing),
+        tags=draft.tags,
         similar=None if draft.similar is None else from_uint8(draft.similar.paint(draft.similar.palette)),
     )
 

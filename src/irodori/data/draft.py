@@ -33,6 +33,7 @@ class Draft(Batched):
     warp: moves the reference.
     offset: ``(B, 3)`` levels added to the truth, and so to the reference, of self pairs.
     light: multiplied onto the reference.
+    tags: of what the reference shows (`Sample.tags`).
     similar: another drawing of about the reference's colors, for systems that ask for one.
     """
 
@@ -48,4 +49,5 @@ class Draft(Batched):
     warp: Warp
     offset: Tensor
     light: Light
+    tags: tuple[tuple[str, ...], ...]
     similar: Layers | None = None

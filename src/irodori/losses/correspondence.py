@@ -1,4 +1,4 @@
-"""Direct supervision of attention by a known correspondence (Lee et al. 2020, section 3.4)."""
+"""Direct supervision of attention by a known correspondence (Lee et al. 2020, section 3.4), or by known parts."""
 
 from __future__ import annotations
 
@@ -100,6 +100,28 @@ def hit_rate(
     same, _ = _same_parts(parts, reference_parts, sketch_grid, reference_grid)
     known = same.any(-1)
     return ((weights * same).sum(-1) * known).sum() / known.sum().clamp(min=1)
+
+
+def part_cross_entropy(
+    weights: Tensor,
+    parts: Tensor,
+    reference_parts: Tensor,
+    sketch_grid: tuple[int, int],
+    reference_grid: tuple[int, int],
+    points: int = 4,
+) -> Tensor:
+    """Cross-entropy between the parts of the sketch's cells and the parts that the attention finds for them.
+
+    ``-log(attention on the same part)``, mean over `points` x `points` points of each cell, so that a cell with two
+    parts should look at both; points whose part the reference does not show do not count.
+    weights: ``(B, Q, K)``, rows sum to 1.
+    """
+    fine = (points * sketch_grid[0], points * sketch_grid[1])
+    same, _ = _same_parts(parts, reference_parts, fine, reference_grid)
+    rows = weights.unflatten(1, sketch_grid).repeat_interleave(points, 1).repeat_interleave(points, 2).flatten(1, 2)
+    known = same.any(-1)
+    found = (rows * same).sum(-1).clamp(min=1e-4).log()
+    return -(found * known).sum() / known.sum().clamp(min=1)
 
 
 def _same_parts(

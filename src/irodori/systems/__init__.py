@@ -20,11 +20,15 @@ from irodori.systems.irodori.system import Irodori
 from irodori.systems.recipe import Recipe
 from irodori.systems.scft import presets as scft_presets
 from irodori.systems.scft.system import SCFT
+from irodori.systems.taggan import presets as taggan_presets
+from irodori.systems.taggan.system import TagGAN
 
-SYSTEMS: dict[str, type[System]] = {system.name: system for system in (Irodori, SCFT, CSFT)}
+SYSTEMS: dict[str, type[System]] = {system.name: system for system in (Irodori, SCFT, CSFT, TagGAN)}
 
 PRESETS: dict[str, Recipe] = {
-    recipe.name: recipe for recipe in (*irodori_presets.PRESETS, *scft_presets.PRESETS, *csft_presets.PRESETS)
+    recipe.name: recipe
+    for presets in (irodori_presets, scft_presets, csft_presets, taggan_presets)
+    for recipe in presets.PRESETS
 }
 
 ENTRY_POINTS = "irodori.systems"

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from irodori.systems.taggan.tagger import gap
 
-
 SMALL = 1e-3
 """Deviation of the weights that begin an edit."""
 

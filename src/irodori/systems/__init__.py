@@ -13,6 +13,8 @@ from irodori.checkpoint import Header, check_keys, load, read_header
 from irodori.config import from_dict
 from irodori.errors import ConfigError, WeightsError
 from irodori.systems.base import System
+from irodori.systems.cnf import presets as cnf_presets
+from irodori.systems.cnf.system import CNF
 from irodori.systems.csft import presets as csft_presets
 from irodori.systems.csft.system import CSFT
 from irodori.systems.irodori import presets as irodori_presets
@@ -23,11 +25,11 @@ from irodori.systems.scft.system import SCFT
 from irodori.systems.taggan import presets as taggan_presets
 from irodori.systems.taggan.system import TagGAN
 
-SYSTEMS: dict[str, type[System]] = {system.name: system for system in (Irodori, SCFT, CSFT, TagGAN)}
+SYSTEMS: dict[str, type[System]] = {system.name: system for system in (Irodori, SCFT, CSFT, TagGAN, CNF)}
 
 PRESETS: dict[str, Recipe] = {
     recipe.name: recipe
-    for presets in (irodori_presets, scft_presets, csft_presets, taggan_presets)
+    for presets in (irodori_presets, scft_presets, csft_presets, taggan_presets, cnf_presets)
     for recipe in presets.PRESETS
 }
 

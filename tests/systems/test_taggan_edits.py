@@ -63,13 +63,13 @@ def test_edited_features_are_equation_10():
     torch.testing.assert_close(add(features, anchor, target), features + change[..., None, None])
 
 
-def test_an_edit_starts_as_none_and_puts_a_change_where_its_channel_is():
+def test_an_edit_starts_as_nearly_none_and_puts_a_change_where_its_channel_is():
     torch.manual_seed(0)
     editor = TagEditor(MappingNetwork(5, 4, 3, 2, "adaptive"), 3, has_positions=True, empty=1.0)
     initialize(editor, "kaiming")
     editor.initialize()
     features, anchor, target = torch.rand(1, 3, 2, 2), torch.rand(1, 5), torch.rand(1, 5)
-    torch.testing.assert_close(editor(features, anchor, target), features)
+    torch.testing.assert_close(editor(features, anchor, target), features, rtol=0, atol=0.01)
     torch.testing.assert_close(editor.weights(features), position_ratio(features, 1.0))
     torch.nn.init.normal_(editor.mapping.fusion.weight)
     edited, change = editor(features, anchor, target), editor.change(anchor, target)
@@ -266,6 +266,6 @@ def test_an_edit_that_was_not_trained_is_not_taken_over(tmp_path: Path):
     untrained, trained = built(replace(TINY, steps=("colors",))), built(replace(TINY, steps=("tags",)))
     system = build_system("taggan", replace(TINY, steps=("tags",)))
     system.start_from(tmp_path / "w.safetensors", untrained)
-    assert system.editor.mapping.fusion.weight.eq(0).all()
+    assert system.editor.mapping.fusion.weight.abs().max() < 0.01
     system.start_from(tmp_path / "w.safetensors", trained)
     assert torch.equal(system.editor.mapping.fusion.weight, trained.editor.mapping.fusion.weight)

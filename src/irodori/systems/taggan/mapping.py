@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 from irodori.systems.taggan.tagger import gap
 
+SMALL = 1e-3
+"""Deviation of the weights that begin an edit."""
+
 
 class MappingNetwork(nn.Module):
     """phi-tilde: tag values ``(B, T)`` to latent codes ``(B, C)``.
@@ -54,9 +57,9 @@ class TagEditor(nn.Module):
         self.omega = nn.Linear(channels, channels) if has_positions else None
 
     def initialize(self) -> None:
-        """An edit starts as none: the mapping says 0, and omega puts a channel's change where the channel is."""
+        """An edit starts as nearly none, and omega puts a channel's change where the channel is."""
         if not self.mapping.fusion.weight.is_meta:
-            nn.init.zeros_(self.mapping.fusion.weight)
+            nn.init.normal_(self.mapping.fusion.weight, 0.0, SMALL)  # not 0, or nothing below it would learn at first
             if self.omega is not None:
                 nn.init.eye_(self.omega.weight)
 

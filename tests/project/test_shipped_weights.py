@@ -14,6 +14,8 @@ from irodori.checkpoint import read_header
 from irodori.color import delta_e
 from irodori.image import to_tensor
 from irodori.image_io import over_paper, read_image
+from irodori.systems import load_system
+from irodori.systems.base import Inputs
 from irodori.weights import DEFAULT, shipped
 
 ROOT = Path(__file__).parents[2]
@@ -29,9 +31,23 @@ def test_weights_are_small_half_precision_and_have_a_card(name: str):
     assert path.stat().st_size < 40e6
     with safe_open(path, framework="pt") as file:
         kinds = {file.get_tensor(key).dtype for key in file.keys()}  # noqa: SIM118
-    assert kinds <= {torch.float16, torch.int64}
+    assert kinds <= {torch.float16, torch.int64, torch.bool}
     assert read_header(path).provenance["license"] == "Apache-2.0"
     assert name in (ROOT / "docs" / "model-cards" / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", shipped())
+@torch.no_grad()
+def test_flows_find_back_at_any_size(name: str):
+    """In float32, and in float64 much better; systems that keep no way back say so."""
+    system, generator = load_system(shipped()[name]), torch.Generator().manual_seed(0)
+    for dtype, tolerance in ((torch.float32, 1e-5), (torch.float64, 1e-10)):
+        for size in ((128, 128), (61, 97)):
+            sketch = torch.where(torch.rand(1, 1, *size, generator=generator) < 0.1, -1.0, 1.0).to(dtype)
+            reference = (torch.rand(1, 3, *size, generator=generator) * 2 - 1).to(dtype)
+            error = system.to(dtype).round_trip_error(Inputs(sketch, (reference,)))
+            assert (error is None) == (system.name != "cnf")
+            assert error is None or error < tolerance
 
 
 # Points (x, y) of samples, and the points of their references that show the same part.

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prepare": ("irodori.cli.prepare", "Build a checked data set from pictures."),
     "train": ("irodori.cli.train", "Train a system."),
     "evaluate": ("irodori.cli.evaluate", "Measure a model on a data set."),
+    "convert": ("irodori.cli.convert", "Convert weights that others have published."),
     "models": ("irodori.cli.models", "List the models that are at hand."),
     "doctor": ("irodori.cli.doctor", "Check this installation."),
 }

@@ -13,15 +13,21 @@ from irodori.checkpoint import Header, check_keys, load, read_header
 from irodori.config import from_dict
 from irodori.errors import ConfigError, WeightsError
 from irodori.systems.base import System
+from irodori.systems.colorizediffusion import presets as colorizediffusion_presets
+from irodori.systems.colorizediffusion.system import ColorizeDiffusion
 from irodori.systems.irodori import presets as irodori_presets
 from irodori.systems.irodori.system import Irodori
 from irodori.systems.recipe import Recipe
 from irodori.systems.scft import presets as scft_presets
 from irodori.systems.scft.system import SCFT
 
-SYSTEMS: dict[str, type[System]] = {system.name: system for system in (Irodori, SCFT)}
+SYSTEMS: dict[str, type[System]] = {system.name: system for system in (Irodori, SCFT, ColorizeDiffusion)}
 
-PRESETS: dict[str, Recipe] = {recipe.name: recipe for recipe in (*irodori_presets.PRESETS, *scft_presets.PRESETS)}
+PRESETS: dict[str, Recipe] = {
+    recipe.name: recipe
+    for module in (irodori_presets, scft_presets, colorizediffusion_presets)
+    for recipe in module.PRESETS
+}
 
 ENTRY_POINTS = "irodori.systems"
 """Entry-point group through which other packages add a system: a class that signs `System`, named as in `name`."""

@@ -57,9 +57,13 @@ class Noise:
 
     seeds: tuple[int, ...]
 
+    def generators(self) -> list[torch.Generator]:
+        """A fresh generator per seed, on the CPU, for systems that draw more than once."""
+        return [torch.Generator().manual_seed(seed) for seed in self.seeds]
+
     def normal(self, shape: tuple[int, ...], device: torch.device) -> Tensor:
         """One independent normal draw per seed: ``(len(seeds), *shape)``."""
-        draws = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in self.seeds]
+        draws = [torch.randn(shape, generator=generator) for generator in self.generators()]
         return torch.stack(draws).to(device)
 
 

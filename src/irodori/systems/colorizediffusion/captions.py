@@ -1,0 +1,64 @@
+"""What can be said of a picture with named parts: "red hair", "pale blue background"."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from irodori.color import delta_e_lab, rgb_to_lab
+from irodori.data.index import PART_NAMES
+
+COLORS: dict[str, tuple[int, int, int]] = {
+    "black": (20, 20, 20), "dark gray": (80, 80, 80), "gray": (140, 140, 140), "light gray": (205, 205, 205),
+    "white": (250, 250, 250), "red": (205, 40, 40), "dark red": (120, 25, 30), "pink": (240, 150, 185),
+    "magenta": (205, 50, 165), "orange": (235, 130, 35), "brown": (120, 75, 40), "dark brown": (65, 42, 32),
+    "tan": (205, 160, 115), "beige": (238, 215, 185), "yellow": (240, 215, 60), "blonde": (228, 195, 115),
+    "olive": (130, 130, 45), "green": (55, 150, 65), "dark green": (25, 80, 45), "light green": (165, 220, 155),
+    "teal": (35, 140, 140), "turquoise": (95, 210, 205), "light blue": (160, 205, 240), "blue": (50, 95, 205),
+    "dark blue": (28, 40, 105), "purple": (125, 60, 165), "dark purple": (70, 32, 92), "lavender": (195, 175, 230),
+}  # fmt: skip
+"""Names of colors, with the level of each channel where the name fits best."""
+
+LEAST_SHARE = 0.01
+"""A part that covers less of a picture is not spoken of."""
+
+Phrase = tuple[int, int]
+"""A color and a part, by number."""
+
+
+def phrases(image: Tensor, parts: Tensor) -> list[list[Phrase]]:
+    """For each picture what its parts look like.
+
+    image: ``(B, 3, H, W)`` in [-1, 1].  parts: ``(B, H, W)``, positions in `PART_NAMES`, others are not spoken of.
+    """
+    named = color_numbers(image)
+    return [_phrases_of(named[row], parts[row]) for row in range(len(image))]
+
+
+def color_numbers(image: Tensor) -> Tensor:
+    """The position in `COLORS` of the nearest color, by CIEDE2000: ``(B, 3, ...)`` to ``(B, ...)``."""
+    known = torch.tensor(list(COLORS.values()), device=image.device) / 127.5 - 1
+    lab, wanted = rgb_to_lab(image), rgb_to_lab(known.to(image))
+    distances = [
+        delta_e_lab(lab, wanted[k].view(1, 3, *(1,) * (image.ndim - 2)).expand_as(lab)) for k in range(len(wanted))
+    ]
+    return torch.stack(distances).argmin(0)
+
+
+def text(phrase: Phrase) -> str:
+    """The words of a phrase.
+
+    >>> text((5, 2))
+    'red hair'
+    """
+    return f"{list(COLORS)[phrase[0]]} {PART_NAMES[phrase[1]]}"
+
+
+def _phrases_of(colors: Tensor, parts: Tensor) -> list[Phrase]:
+    """colors: ``(H, W)`` color numbers; the most frequent one of a part is its color."""
+    found = []
+    for part in parts.unique().tolist():
+        inside = parts == part
+        if 0 <= part < len(PART_NAMES) and inside.float().mean() >= LEAST_SHARE:
+            found.append((int(colors[inside].mode().values), part))
+    return found

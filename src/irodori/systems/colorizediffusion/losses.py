@@ -1,0 +1,256 @@
+"""What each phase trains, and its objective (Yan 2025, equations 5.2, 5.3 and 5.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from irodori.data.index import PART_NAMES
+from irodori.data.sample import Sample
+from irodori.image import PAPER
+from irodori.losses.reconstruction import masked_l1
+from irodori.systems.colorizediffusion.captions import Phrase, phrases, text
+from irodori.systems.colorizediffusion.conditions import Reference, Separation, Told
+from irodori.systems.colorizediffusion.diffusion import NUM_TIMESTEPS, add_noise, target
+from irodori.systems.colorizediffusion.networks import Condition
+
+if TYPE_CHECKING:
+    from irodori.systems.colorizediffusion.system import ColorizeDiffusion
+
+Terms = dict[str, Tensor]
+
+NOISY_FROM = 900
+"""Timestep from which a later release adds nearly no noise to tokens."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """The random choices of one training step.
+
+    noise: ``(B, c, h, w)``.  timesteps: ``(B,)``.  seen: ``(B, 1, 1)``, 0 where the reference is dropped or missing.
+    """
+
+    noise: Tensor
+    timesteps: Tensor
+    seen: Tensor
+
+
+def parameters_of(system: ColorizeDiffusion, phase: str) -> tuple[nn.Parameter, ...]:
+    """The parameters that a phase trains."""
+    return tuple(_PHASES[phase][0](system))
+
+
+def terms_of(system: ColorizeDiffusion, phase: str, batch: Sample) -> Terms:
+    """The loss terms of a phase; those starting with "_" are only logged."""
+    return _PHASES[phase][1](system, batch)
+
+
+# ------------------------------------------------------------------------------------------------- frozen encoders
+
+
+def autoencoder_terms(system: ColorizeDiffusion, batch: Sample) -> Terms:
+    """L1 and a little KL divergence: latents stay near a standard normal (Rombach et al. 2022)."""
+    posterior = system.vae.encode(batch.color).latent_dist
+    image = system.vae.decode(posterior.sample()).sample
+    kl = posterior.kl().mean() / posterior.mean[0].numel()
+    return {
+        "reconstruction": masked_l1(image, batch.color, torch.ones_like(batch.valid)),
+        "kl": system.config.objective.kl_weight * kl,
+        "_latent_deviation": posterior.mean.detach().std(),
+    }
+
+
+def image_text_terms(system: ColorizeDiffusion, batch: Sample) -> Terms:
+    """Sigmoid contrast between pictures and phrases about them (Zhai et al. 2023).
+
+    The palette tells which phrases are true of which picture, so that pairs across the batch are labeled too.
+    """
+    said = phrases(batch.color, batch.parts)
+    chosen = list(dict.fromkeys(phrase for row in said for phrase in row)) or [(0, 0)]
+    images = F.normalize(system.encoder.tokens(batch.color)[:, 0], dim=-1)
+    words = system.encoder.encode_text([text(phrase) for phrase in chosen])
+    assert system.encoder.logit_scale is not None
+    scores = system.encoder.logit_scale.exp() * images @ words.mT - 10.0
+    labels = _labels(said, chosen).to(scores)
+    right = ((scores > 0) == (labels > 0)).float()
+    contrast = F.binary_cross_entropy_with_logits(scores, labels, reduction="sum") / len(images)
+    return {"contrast": contrast, "_recall": (right * labels).sum() / labels.sum().clamp(min=1)}
+
+
+def _labels(said: list[list[Phrase]], chosen: list[Phrase]) -> Tensor:
+    """``(B, N)``, 1 where a phrase is true of a picture."""
+    return torch.tensor([[phrase in row for phrase in chosen] for row in said])
+
+
+# ---------------------------------------------------------------------------------------------------- the network
+
+
+def denoiser_terms(system: ColorizeDiffusion, batch: Sample) -> Terms:
+    """Stages I and II: equation 5.2 with noise on the tokens, 5.3 without."""
+    step = draw_step(system, batch)
+    reference = noisy_reference(system, batch, step)
+    tokens = system.prompt(reference, reference.local)
+    return _denoising(system, batch, step, lambda hints: Condition(hints, tokens))
+
+
+def adapter_terms(system: ColorizeDiffusion, batch: Sample) -> Terms:
+    """The split-attention stage of v1.5 (section 5.5): both branches adapted, thresholds drawn for each sample."""
+    step = draw_step(system, batch)
+    separation = replace(_drawn_separation(system, batch), adapters="both")
+    return _separated(system, batch, step, separation)
+
+
+def background_terms(system: ColorizeDiffusion, batch: Sample) -> Terms:
+    """Stage 2 of v2 (section 5.6.1)."""
+    return _separated(system, batch, draw_step(system, batch), _drawn_separation(system, batch))
+
+
+def style_terms(system: ColorizeDiffusion, batch: Sample) -> Terms:
+    """Stage 3 of v2 (section 5.6.1): the background parts are frozen, and active in a share of the steps."""
+    is_split = bool(torch.rand(()) < system.config.objective.split_share)
+    separation = _drawn_separation(system, batch) if is_split else Separation()
+    return _separated(system, batch, draw_step(system, batch), replace(separation, style=True))
+
+
+def _separated(system: ColorizeDiffusion, batch: Sample, step: Step, separation: Separation) -> Terms:
+    size = (batch.sketch.shape[-2], batch.sketch.shape[-1])
+    reference = noisy_reference(system, batch, step)
+    told: Told = system.conditioner()(reference, size, separation)
+    return _denoising(system, batch, step, told.with_hints)
+
+
+def _denoising(
+    system: ColorizeDiffusion, batch: Sample, step: Step, condition: Callable[[tuple[Tensor, ...]], Condition]
+) -> Terms:
+    """Squared error of the prediction (equation 5.5), where the truth is known."""
+    config = system.config
+    with torch.no_grad():
+        clean = system.latents(batch.color)
+    hints = system.encode_sketch(with_margins(batch.sketch, config.objective.sketch_margin)).hints
+    noisy = add_noise(clean, step.noise, step.timesteps)
+    told = condition(hints)
+    said = system.unet(noisy, step.timesteps, replace(told, tokens=told.tokens * step.seen))
+    error = (said - target(config.prediction, clean, step.noise, step.timesteps)).square()
+    known = F.interpolate(batch.valid, error.shape[-2:], mode="area")
+    return {"denoising": (error * known).sum() / (known.sum() * error.shape[1]).clamp(min=1)}
+
+
+# --------------------------------------------------------------------------------------------------- random choices
+
+
+def draw_step(system: ColorizeDiffusion, batch: Sample) -> Step:
+    """Noise, timesteps and dropped references of a step, from torch's generator."""
+    objective, config = system.config.objective, system.config
+    count, device = len(batch.color), batch.color.device
+    sides = (side // config.vae.stride for side in batch.color.shape[-2:])
+    noise = torch.randn(count, config.unet.latent_channels, *sides, device=device)
+    noise = noise + objective.offset_noise * torch.randn(count, config.unet.latent_channels, 1, 1, device=device)
+    is_given = (batch.reference != 0).flatten(1).any(1)
+    seen = (torch.rand(count, device=device) >= objective.reference_drop) & is_given
+    return Step(noise, torch.randint(NUM_TIMESTEPS, (count,), device=device), seen.float()[:, None, None])
+
+
+@torch.no_grad()
+def noisy_reference(system: ColorizeDiffusion, batch: Sample, step: Step) -> Reference:
+    """The reference with its tokens noised as the objective says (equation 5.2)."""
+    reference = system.encode_references([batch.reference], batch.sketch)
+    if system.config.objective.token_noise == "none":
+        return reference
+    level = token_timesteps(step.timesteps, system.config.objective.token_noise == "clean-at-start")
+    return replace(reference, tokens=add_noise(reference.tokens, torch.randn_like(reference.tokens), level))
+
+
+def token_timesteps(timesteps: Tensor, clean_at_start: bool) -> Tensor:
+    """tau_t of equation 5.2 has the sample's own t; a later release turns the level around from t = 900 on."""
+    if not clean_at_start:
+        return timesteps
+    return torch.where(timesteps >= NOISY_FROM, NUM_TIMESTEPS - 1 - timesteps, timesteps)
+
+
+def with_margins(sketch: Tensor, largest: float) -> Tensor:
+    """Center cropping (section 5.4.3): margins of the sketch alone become paper.
+
+    largest: of each margin, as a share of the side.
+    """
+    count, _, height, width = sketch.shape
+    top, bottom, left, right = (largest * torch.rand(4, count, 1, device=sketch.device)).unbind()
+    rows = (torch.arange(height, device=sketch.device) + 0.5) / height
+    columns = (torch.arange(width, device=sketch.device) + 0.5) / width
+    kept_rows, kept_columns = (rows >= top) & (rows <= 1 - bottom), (columns >= left) & (columns <= 1 - right)
+    kept = (kept_rows[:, :, None] & kept_columns[:, None, :])[:, None]
+    return torch.where(kept, sketch, PAPER)
+
+
+def foreground(parts: Tensor) -> Tensor:
+    """``(B, H, W)`` part numbers to a mask ``(B, 1, H, W)``: everything but the background."""
+    return (parts != PART_NAMES.index("background")).float()[:, None]
+
+
+def _drawn_separation(system: ColorizeDiffusion, batch: Sample) -> Separation:
+    least, most = system.config.objective.thresholds
+    sketch, reference = (least + (most - least) * torch.rand(2, len(batch.sketch), device=batch.sketch.device)).unbind()
+    return Separation(
+        sketch_mask=foreground(batch.parts),
+        reference_mask=foreground(batch.reference_parts),
+        background=True,
+        sketch_threshold=sketch,
+        reference_threshold=reference,
+    )
+
+
+# ------------------------------------------------------------------------------------------------------ who is trained
+
+
+def _named(module: nn.Module, wanted: Callable[[str], bool]) -> Iterable[nn.Parameter]:
+    return (parameter for name, parameter in module.named_parameters() if wanted(name))
+
+
+def _is_added(name: str) -> bool:
+    """True for parts of the U-Net that came after v1."""
+    return ".adapters." in name or name.startswith(("warp_modules.", "style_modules."))
+
+
+def _whole(*names: str) -> Callable[[ColorizeDiffusion], Iterable[nn.Parameter]]:
+    def parameters(system: ColorizeDiffusion) -> Iterable[nn.Parameter]:
+        for name, part in system.named_children():
+            if name in names:
+                yield from part.parameters()
+
+    return parameters
+
+
+def _denoiser(system: ColorizeDiffusion) -> Iterable[nn.Parameter]:
+    yield from _named(system.unet, lambda name: not _is_added(name))
+    yield from _whole("sketch_encoder", "projection")(system)
+
+
+def _adapters(system: ColorizeDiffusion) -> Iterable[nn.Parameter]:
+    yield from _named(system.unet, lambda name: ".adapters." in name)
+    yield from _whole("threshold_embedder", "recovery")(system)
+
+
+def _background(system: ColorizeDiffusion) -> Iterable[nn.Parameter]:
+    yield from _named(system.unet, lambda name: ".adapters." in name or name.startswith("warp_modules."))
+    yield from _whole("background_encoder")(system)
+
+
+def _style(system: ColorizeDiffusion) -> Iterable[nn.Parameter]:
+    yield from system.unet.style_modules.parameters()
+    yield from _whole("style_encoder")(system)
+
+
+_PHASES: Mapping[
+    str, tuple[Callable[[ColorizeDiffusion], Iterable[nn.Parameter]], Callable[[ColorizeDiffusion, Sample], Terms]]
+] = {
+    "autoencoder": (_whole("vae"), autoencoder_terms),
+    "image-text": (_whole("encoder"), image_text_terms),
+    "denoiser": (_denoiser, denoiser_terms),
+    "adapters": (_adapters, adapter_terms),
+    "background": (_background, background_terms),
+    "style": (_style, style_terms),
+}

@@ -21,7 +21,7 @@ from irodori.systems.colorizediffusion.diffusion import (
 from irodori.systems.colorizediffusion.guidance import Guided, combined, guide, level_strengths
 from irodori.systems.colorizediffusion.networks import Condition
 
-SAMPLERS = {"dpm++2m": 0.02, "ddim": 0.05, "euler": 0.05, "euler-a": 0.1, "heun": 0.02, "unipc": 0.02}
+SAMPLERS = {"dpm++2m": 0.03, "ddim": 0.05, "euler": 0.05, "euler-a": 0.1, "heun": 0.02, "unipc": 0.03}
 """What 60 steps may leave out of a Gaussian's deviation: those of first order leave more."""
 
 

@@ -63,6 +63,18 @@ class Adapter(nn.Module):
         return self.up(self.down(x))
 
 
+class BranchAdapter(nn.Module):
+    """The adapters of queries, keys and values in one branch."""
+
+    def __init__(self, channels: int, token_channels: int, rank: float) -> None:
+        super().__init__()
+        self.q = Adapter(channels, channels, rank)
+        self.k, self.v = (Adapter(token_channels, channels, rank) for _ in range(2))
+
+    def forward(self, x: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return self.q(x), self.k(tokens), self.v(tokens)
+
+
 class Attention(nn.Module):
     """Multi-head attention; queries, keys and values without bias."""
 
@@ -94,19 +106,10 @@ class ReferenceAttention(Attention):
         self, channels: int, head_channels: int, token_channels: int, adapters: AdapterConfig | None = None
     ) -> None:
         super().__init__(channels, head_channels, token_channels)
-        ranks = (adapters.foreground_rank, adapters.background_rank) if adapters else ()
-        self.adapters = nn.ModuleDict(
-            {
-                branch: nn.ModuleDict(
-                    {
-                        "q": Adapter(channels, channels, rank),
-                        "k": Adapter(token_channels, channels, rank),
-                        "v": Adapter(token_channels, channels, rank),
-                    }
-                )
-                for branch, rank in zip(("foreground", "background"), ranks, strict=False)
-            }
-        )
+        self.adapters = nn.ModuleDict()
+        if adapters is not None:
+            self.adapters["foreground"] = BranchAdapter(channels, token_channels, adapters.foreground_rank)
+            self.adapters["background"] = BranchAdapter(channels, token_channels, adapters.background_rank)
 
     def forward(  # type: ignore[override]
         self, x: Tensor, tokens: Tensor, size: tuple[int, int], split: Split | None = None, strength: float = 1.0
@@ -130,9 +133,9 @@ class ReferenceAttention(Attention):
     def _branch(self, x: Tensor, tokens: Tensor, adapter: str) -> Tensor:
         """Attention before the last layer; adapter: name of the one used, "" for none."""
         query, key, value = self.to_q(x), self.to_k(tokens), self.to_v(tokens)
-        if adapter and adapter in self.adapters:
-            change = self.adapters[adapter]
-            query, key, value = query + change["q"](x), key + change["k"](tokens), value + change["v"](tokens)
+        if adapter in self.adapters:
+            changes = self.adapters[adapter](x, tokens)
+            query, key, value = (part + change for part, change in zip((query, key, value), changes, strict=True))
         return self.attend(query, key, value)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from irodori.color import delta_e_lab, rgb_to_lab
+from irodori.color import rgb_to_lab
 from irodori.data.index import PART_NAMES
 
 COLORS: dict[str, tuple[int, int, int]] = {
@@ -36,13 +36,10 @@ def phrases(image: Tensor, parts: Tensor) -> list[list[Phrase]]:
 
 
 def color_numbers(image: Tensor) -> Tensor:
-    """The position in `COLORS` of the nearest color, by CIEDE2000: ``(B, 3, ...)`` to ``(B, ...)``."""
+    """The position in `COLORS` of the nearest color in Lab: ``(B, 3, H, W)`` in [-1, 1] to ``(B, H, W)``."""
     known = torch.tensor(list(COLORS.values()), device=image.device) / 127.5 - 1
-    lab, wanted = rgb_to_lab(image), rgb_to_lab(known.to(image))
-    distances = [
-        delta_e_lab(lab, wanted[k].view(1, 3, *(1,) * (image.ndim - 2)).expand_as(lab)) for k in range(len(wanted))
-    ]
-    return torch.stack(distances).argmin(0)
+    pixels, wanted = rgb_to_lab(image).flatten(2).mT, rgb_to_lab(known)
+    return torch.cdist(pixels, wanted.expand(len(image), -1, -1)).argmin(-1).view(len(image), *image.shape[2:])
 
 
 def text(phrase: Phrase) -> str:

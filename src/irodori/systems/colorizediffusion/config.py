@@ -212,6 +212,7 @@ class ColorizeDiffusionConfig:
     unet: UNetConfig = field(default_factory=UNetConfig)
     vae: VAEConfig = field(default_factory=VAEConfig)
     sketch_channels: tuple[int, ...] = (16, 32, 96, 256)  # trunk of the sketch encoder (table 5.2)
+    hints_start_at_zero: bool = True  # as released, which starts from a trained U-Net; off where nothing is trained yet
     encoder: ImageTextConfig = field(default_factory=ImageTextConfig)
     adapters: AdapterConfig | None = None  # v1.5 and v2; ablation: none
     recovery: RecoveryConfig | None = None  # v1.5; ablation: none

@@ -226,10 +226,11 @@ class SketchEncoder(nn.Module):
     stage of two convolutions and a 1x1 convolution that starts at zero.
     """
 
-    def __init__(self, trunk_channels: Sequence[int], widths: Sequence[int]) -> None:
+    def __init__(self, trunk_channels: Sequence[int], widths: Sequence[int], starts_at_zero: bool = True) -> None:
         super().__init__()
         self.trunk = nn.Sequential(*_trunk(trunk_channels, widths[0]))
-        self.zero = zeroed(nn.Conv2d(widths[0], widths[0], 1))
+        zero = zeroed if starts_at_zero else _as_it_is
+        self.zero = zero(nn.Conv2d(widths[0], widths[0], 1))
         ins, strides = (widths[0], *widths), (*(2 for _ in widths[1:]), 1)
         self.stages = nn.ModuleList(
             nn.Sequential(
@@ -238,7 +239,7 @@ class SketchEncoder(nn.Module):
             )
             for level, width in enumerate(widths)
         )  # fmt: skip
-        self.zeros = nn.ModuleList(zeroed(nn.Conv2d(width, width, 1)) for width in widths)
+        self.zeros = nn.ModuleList(zero(nn.Conv2d(width, width, 1)) for width in widths)
 
     def forward(self, sketch: Tensor) -> tuple[Tensor, ...]:
         """sketch: ``(B, 3, H, W)``, **lines +1, paper -1**; to hints at H/8, H/16, H/32, H/64 and H/64."""
@@ -248,6 +249,10 @@ class SketchEncoder(nn.Module):
             maps = stage(maps)
             hints.append(zero(maps))
         return tuple(hints)
+
+
+def _as_it_is(layer: nn.Conv2d) -> nn.Conv2d:
+    return layer
 
 
 def _trunk(channels: Sequence[int], out_channels: int) -> Iterator[nn.Module]:

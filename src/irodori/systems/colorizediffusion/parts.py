@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from diffusers import AutoencoderKL
 from torch import nn
 
@@ -22,7 +24,7 @@ def make_parts(config: ColorizeDiffusionConfig) -> dict[str, nn.Module]:
     is_v2, channels = config.version == "v2", config.unet.token_channels
     parts: dict[str, nn.Module] = {
         "unet": DenoisingUNet(config.unet, config.adapters, injects_background=is_v2, modulates_style=is_v2),
-        "sketch_encoder": SketchEncoder(config.sketch_channels, config.unet.widths),
+        "sketch_encoder": SketchEncoder(config.sketch_channels, config.unet.widths, config.hints_start_at_zero),
         "vae": make_vae(config.vae, config.unet.latent_channels),
         "encoder": ImageTextEncoder(config.encoder),
     }
@@ -38,8 +40,8 @@ def make_parts(config: ColorizeDiffusionConfig) -> dict[str, nn.Module]:
     return parts
 
 
-def make_vae(config: VAEConfig, latent_channels: int) -> AutoencoderKL:
-    """The KL autoencoder of Stable Diffusion, at any width."""
+def make_vae(config: VAEConfig, latent_channels: int) -> Any:
+    """The KL autoencoder of Stable Diffusion, at any width: a `diffusers.AutoencoderKL`, untyped as diffusers is."""
     levels = len(config.channels)
     return AutoencoderKL(
         in_channels=3, out_channels=3, latent_channels=latent_channels,

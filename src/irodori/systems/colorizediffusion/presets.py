@@ -105,6 +105,7 @@ _TINY_SYSTEM = ColorizeDiffusionConfig(
     ),
     vae=VAEConfig(channels=(8, 16), num_blocks=1, norm_groups=4, scaling=1.0),
     sketch_channels=(4, 8),
+    hints_start_at_zero=False,
     encoder=ImageTextConfig(
         image_size=16, patch_size=4, token_channels=16, vision=TowerConfig(channels=16, num_layers=1, num_heads=2),
         text=TowerConfig(channels=16, num_layers=1, num_heads=2), vocabulary_size=BYTE_VOCABULARY, alphabet="bytes",

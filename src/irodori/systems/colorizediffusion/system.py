@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -15,8 +15,6 @@ from irodori.systems.base import Guidance, Noise, Output, Phase, System
 from irodori.systems.colorizediffusion.config import ColorizeDiffusionConfig, SamplingConfig
 
 if TYPE_CHECKING:
-    from diffusers import AutoencoderKL
-
     from irodori.systems.colorizediffusion.conditions import Conditioner, Reference, Separation
     from irodori.systems.colorizediffusion.image_text import ImageTextEncoder
     from irodori.systems.colorizediffusion.networks import DenoisingUNet, SketchEncoder
@@ -38,7 +36,7 @@ class ColorizeDiffusion(System):
 
     unet: DenoisingUNet
     sketch_encoder: SketchEncoder
-    vae: AutoencoderKL
+    vae: Any  # diffusers.AutoencoderKL
     encoder: ImageTextEncoder
 
     def __init__(self, config: ColorizeDiffusionConfig) -> None:

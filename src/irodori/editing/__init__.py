@@ -1,0 +1,1 @@
+"""Edits as data, and what they do to embeddings and masks: pure functions."""

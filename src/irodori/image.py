@@ -69,6 +69,12 @@ def pad_reference(reference: Tensor, multiple: int) -> Tensor:
     return F.pad(reference, (0, -width % multiple, 0, -height % multiple), mode="replicate")
 
 
+def pad_mask(mask: Tensor, multiple: int) -> Tensor:
+    """The same for ``(B, 1, H, W)`` masks: what is outside is background."""
+    height, width = mask.shape[-2:]
+    return F.pad(mask, (0, -width % multiple, 0, -height % multiple))
+
+
 @dataclass(frozen=True)
 class Geometry:
     """How a picture is fitted to a network, so that the result can be put back exactly.

@@ -13,6 +13,7 @@ from irodori.checkpoint import read_header, read_tensors
 from irodori.errors import ConfigError, WeightsError
 from irodori.systems import load_system, preset
 from irodori.systems.colorizediffusion.convert import config_of, convert, empty_state, fitted
+from irodori.systems.colorizediffusion.memory import estimate
 from irodori.systems.colorizediffusion.openclip import clip_tensors
 from irodori.systems.colorizediffusion.release import our_name, version_of
 
@@ -163,3 +164,22 @@ def test_clip_in_the_layout_of_transformers_is_the_same():
     again = clip_tensors({name.removeprefix("vision.").removeprefix("text."): value for name, value in ours.items()})
     assert again.keys() == ours.keys()
     assert all(torch.equal(again[name], ours[name]) for name in ours)
+
+
+# ---------------------------------------------------------------------------------------------------------- memory
+
+
+@pytest.mark.parametrize(("version", "side", "gigabytes"), [("v1", 512, 6), ("v1.5", 512, 6), ("v2", 768, 10)])
+def test_full_size_models_fit_the_promised_gpus_in_half_precision(version: str, side: int, gigabytes: int):
+    config = preset(PRESETS[version]).system
+    found = estimate(config, (side, side), torch.float16)
+    assert found.weights == 2 * sum(tensor.numel() for tensor in empty_state(config).values())
+    assert found.weights < found.total < gigabytes * 1e9
+    assert found.offloaded < 0.6 * found.total
+
+
+def test_activations_grow_with_the_picture_and_its_precision():
+    config = preset("colorizediffusion/tiny-v2").system
+    small, wide = (estimate(config, (64, side), torch.float16).activations for side in (64, 128))
+    assert wide == pytest.approx(2 * small, rel=0.02)
+    assert estimate(config, (64, 64), torch.float32).activations == pytest.approx(2 * small, rel=0.02)

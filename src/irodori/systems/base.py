@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from irodori.data.sample import Sample
 from irodori.errors import InputError
-from irodori.image import pad_reference, pad_sketch
+from irodori.image import pad_mask, pad_reference, pad_sketch
 from irodori.nn.features import Features
 
 
@@ -38,17 +38,37 @@ class Guidance:
     palette: ``(B, M, 3)`` colors in [-1, 1] to choose from, without a place.
     uses: for each reference the part names that it is for, such as ``("hair",)``; an empty one: for all parts that no
         other reference names.
+    masks: what is foreground, so that backgrounds are matched with backgrounds.
     """
 
     hints: Tensor | None = None
     palette: Tensor | None = None
     uses: tuple[tuple[str, ...], ...] = ()
+    masks: Masks | None = None
 
     @property
     def kinds(self) -> frozenset[str]:
         """The kinds of guidance given."""
-        given = {"hints": self.hints is not None, "palette": self.palette is not None, "uses": any(self.uses)}
+        given = {
+            "hints": self.hints is not None,
+            "palette": self.palette is not None,
+            "uses": any(self.uses),
+            "masks": self.masks is not None,
+        }
         return frozenset(kind for kind, is_given in given.items() if is_given)
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Foregrounds, 0…1: ``(B, 1, H, W)`` of the network's sketch, ``(B, 1, h, w)`` of the first reference.
+
+    sketch_threshold, reference_threshold: what lies over them is foreground.
+    """
+
+    sketch: Tensor
+    reference: Tensor
+    sketch_threshold: float = 0.05
+    reference_threshold: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -130,14 +150,15 @@ class System(nn.Module, ABC):
     CAN: return attention, warped reference, confidence, log-probability; take guidance.
 
     `colorize` is `paint(encode_sketch(...), encode_references(...))`; the halves are separate so that an interactive
-    user pays for an encoding once.  The three get sizes that are multiples of `size_multiple`.
+    user pays for an encoding once.  Sketches have sizes that are multiples of `size_multiple`, references of
+    `reference_multiple`.
     """
 
     name: ClassVar[str]
     config_type: ClassVar[type]
     size_multiple: ClassVar[int]
     draws_lines: ClassVar[bool] = True  # False: `Output.image` is a color layer, on which lines are composited
-    takes: ClassVar[frozenset[str]] = frozenset()  # kinds of `Guidance` that it understands
+    takes: ClassVar[frozenset[str]] = frozenset()  # kinds of `Guidance` that it understands, and "text"
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -152,6 +173,11 @@ class System(nn.Module, ABC):
     def use_features(self, features: Features) -> None:
         """Gives the system a frozen feature network for training; it is neither trained nor saved."""
         self._frozen_features = [features]
+
+    @property
+    def reference_multiple(self) -> int:
+        """Sides of references are multiples of this many pixels: of the sketch's, unless a system says otherwise."""
+        return self.size_multiple
 
     @property
     def image_size(self) -> int:
@@ -190,9 +216,9 @@ class System(nn.Module, ABC):
         noise = noise or Noise(tuple(range(len(inputs.sketch))))
         height, width = inputs.sketch.shape[-2:]
         sketch = pad_sketch(inputs.sketch, self.size_multiple)
-        references = [pad_reference(reference, self.size_multiple) for reference in inputs.references]
+        references = [pad_reference(reference, self.reference_multiple) for reference in inputs.references]
         codes = self.encode_sketch(sketch), self.encode_references(references, like=sketch)
-        output = self.paint(*codes, noise, inputs.guidance)
+        output = self.paint(*codes, noise, self._padded(inputs.guidance))
         maps = {
             name: value[..., :height, :width]
             for name in ("image", "warped_reference", "confidence")
@@ -200,12 +226,36 @@ class System(nn.Module, ABC):
         }
         return replace(output, **maps)
 
+    def _padded(self, guidance: Guidance) -> Guidance:
+        """Masks are padded with the pictures that they belong to."""
+        if guidance.masks is None:
+            return guidance
+        masks = guidance.masks
+        sketch, reference = (
+            pad_mask(masks.sketch, self.size_multiple),
+            pad_mask(masks.reference, self.reference_multiple),
+        )
+        return replace(guidance, masks=replace(masks, sketch=sketch, reference=reference))
+
     def check_guidance(self, guidance: Guidance) -> None:
         """InputError for guidance of a kind that the system does not take."""
-        foreign = sorted(guidance.kinds - self.takes)
+        self.check_takes(guidance.kinds)
+
+    def check_takes(self, kinds: frozenset[str]) -> None:
+        """InputError, naming a system that takes it, for a kind of guidance that is not in `takes`."""
+        foreign = sorted(kinds - self.takes)
         if foreign:
             kind = {"uses": "references for named parts"}.get(foreign[0], foreign[0])
-            raise InputError(f"the system {self.name} takes no {kind}: leave it out, or use the model irodori-base")
+            other = "the model irodori-base" if foreign[0] in ("hints", "palette", "uses") else "another system"
+            raise InputError(f"the system {self.name} takes no {kind}: leave it out, or use {other}")
+
+    def encode_text(self, prompts: Sequence[str]) -> Tensor:
+        """Prompts to vectors of length 1 in the space of the reference's tokens; systems that take "text"."""
+        raise InputError(f"the system {self.name} takes no text: leave it out, or use another system")
+
+    def with_tokens(self, reference_code: Any, change: Callable[[Tensor], Tensor]) -> Any:
+        """The encoded references with other tokens ``(B, 1 + N, C)``, the class token first; see `encode_text`."""
+        raise InputError(f"the system {self.name} takes no text: leave it out, or use another system")
 
     def forward(self, phase: str, batch: Sample) -> dict[str, Tensor]:
         """The losses; the training loop calls the module so that distributed wrappers see the call."""

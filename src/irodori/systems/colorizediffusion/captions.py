@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from irodori.color import rgb_to_lab
@@ -21,6 +22,9 @@ COLORS: dict[str, tuple[int, int, int]] = {
 
 LEAST_SHARE = 0.01
 """A part that covers less of a picture is not spoken of."""
+
+ANY_COLOR = -1
+"""Instead of a color's number: the part alone, "hair"."""
 
 Phrase = tuple[int, int]
 """A color and a part, by number."""
@@ -45,10 +49,11 @@ def color_numbers(image: Tensor) -> Tensor:
 def text(phrase: Phrase) -> str:
     """The words of a phrase.
 
-    >>> text((5, 2))
-    'red hair'
+    >>> text((5, 2)), text((ANY_COLOR, 2))
+    ('red hair', 'hair')
     """
-    return f"{list(COLORS)[phrase[0]]} {PART_NAMES[phrase[1]]}"
+    color, part = phrase
+    return PART_NAMES[part] if color == ANY_COLOR else f"{list(COLORS)[color]} {PART_NAMES[part]}"
 
 
 def _phrases_of(colors: Tensor, parts: Tensor) -> list[Phrase]:
@@ -57,5 +62,13 @@ def _phrases_of(colors: Tensor, parts: Tensor) -> list[Phrase]:
     for part in parts.unique().tolist():
         inside = parts == part
         if 0 <= part < len(PART_NAMES) and inside.float().mean() >= LEAST_SHARE:
-            found.append((int(colors[inside].mode().values), part))
+            found += [(int(colors[inside].mode().values), part), (ANY_COLOR, part)]
     return found
+
+
+def part_of_patches(parts: Tensor, grid: int) -> Tensor:
+    """The part that covers more than half of each patch: ``(B, H, W)`` to ``(B, grid * grid)``, -1 where none does."""
+    known = torch.where(parts < len(PART_NAMES), parts, -1)
+    planes = F.one_hot(known + 1, len(PART_NAMES) + 1).permute(0, 3, 1, 2)[:, 1:].float()
+    share, part = F.adaptive_avg_pool2d(planes, grid).flatten(2).max(1)
+    return torch.where(share > 0.5, part, -1)

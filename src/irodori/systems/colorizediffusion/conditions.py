@@ -114,8 +114,7 @@ class Conditioner:
     def _v1(self, reference: Reference, separation: Separation) -> Told:
         """Split attention without training: background tokens follow the whole reference's."""
         background = self.local_tokens(_background_image(reference, separation))
-        tokens = torch.cat([reference.local, background], dim=1)
-        return Told(tokens, self._split(separation, foreground=False, background=False))
+        return Told(_joined(reference.local, background), self._split(separation, foreground=False, background=False))
 
     def _v15(self, reference: Reference, separation: Separation) -> Told:
         """Section 5.5: with background, its recovered tokens follow; with foreground, all tokens come twice.
@@ -125,7 +124,7 @@ class Conditioner:
         """
         tokens = reference.local
         if separation.background:
-            tokens = torch.cat(self._v15_tokens(reference, separation), dim=1)
+            tokens = _joined(*self._v15_tokens(reference, separation))
         if separation.foreground:
             tokens = tokens.repeat(1, 2, 1)
         both = separation.adapters == "both"
@@ -160,7 +159,7 @@ class Conditioner:
         adapts = separation.background
         return replace(
             told,
-            tokens=torch.cat([reference.local, background_tokens], dim=1),
+            tokens=_joined(reference.local, background_tokens),
             split=self._split(separation, foreground=adapts, background=adapts),
         )
 
@@ -175,7 +174,9 @@ class Conditioner:
         return tuple(mine * (1 - merge) + merge * theirs for mine, theirs in zip(hints, other, strict=True))
 
     def _style_of(self, image: Tensor, tokens: Tensor, size: tuple[int, int]) -> tuple[Tensor, ...]:
-        return self.parts["style_encoder"](self._stretched_latents(image, size), self._label(image, size), tokens)
+        return self.parts["style_encoder"](
+            self._stretched_latents(image, size), self._label(image, size, tokens), tokens
+        )
 
     def _background(
         self, reference: Reference, image: Tensor, tokens: Tensor, size: tuple[int, int], separation: Separation
@@ -188,16 +189,16 @@ class Conditioner:
         shown = separation.picture if separation.picture is not None else reference.image
         assert shown is not None
         prompt = tokens if separation.picture is not None and not separation.style else reference.local
-        latents, label = self._stretched_latents(image, size), self._label(shown, size)
+        latents, label = self._stretched_latents(image, size), self._label(shown, size, tokens)
         features = self.parts["background_encoder"](latents, label, prompt)
         return tuple(separation.background_factor * each for each in features)
 
     def _stretched_latents(self, image: Tensor, size: tuple[int, int]) -> Tensor:
         return self.latents(F.interpolate(image, size, mode="bicubic"))
 
-    def _label(self, image: Tensor, size: tuple[int, int]) -> Tensor:
+    def _label(self, image: Tensor, size: tuple[int, int], tokens: Tensor) -> Tensor:
         label = size_label((image.shape[-2], image.shape[-1]), size)
-        return label.to(image).expand(len(image), -1)
+        return label.to(tokens).expand(len(image), -1)
 
     # ------------------------------------------------------------------------------------------------------- shared
 
@@ -225,6 +226,12 @@ def _background_image(reference: Reference, separation: Separation) -> Tensor:
     threshold = _each(separation.reference_threshold, reference.image).view(-1, 1, 1, 1)
     is_background = separation.reference_mask < threshold
     return torch.where(is_background, reference.image, torch.full_like(reference.image, WHITE))
+
+
+def _joined(foreground: Tensor, background: Tensor) -> Tensor:
+    """Tokens of both, equally many; of several references the first tells the background, and attention to tokens that
+    are repeated is attention to them."""
+    return torch.cat([foreground, background.repeat(1, foreground.shape[1] // background.shape[1], 1)], dim=1)
 
 
 def _each(threshold: float | Tensor, like: Tensor) -> Tensor:

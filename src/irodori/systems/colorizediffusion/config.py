@@ -125,6 +125,8 @@ class ImageTextConfig:
 
     alphabet: how prompts become numbers: "bpe" is CLIP's way; "bytes" needs no files.
     text_skip: last blocks of the text tower that are left out (release 1; thesis, a plain CLIP text encoder: 0).
+    reads_colors: a linear layer reads the color of a patch off its token; for encoders that are trained here, so that
+        tokens of a small one keep the shade and not only its name.
     """
 
     image_size: int = 224
@@ -136,6 +138,7 @@ class ImageTextConfig:
     vocabulary_size: int = 49408
     alphabet: Literal["bpe", "bytes"] = "bpe"
     text_skip: int = 1
+    reads_colors: bool = False
 
     def __post_init__(self) -> None:
         if self.image_size % self.patch_size:
@@ -165,6 +168,7 @@ class SamplingConfig:
     reference_scale: float = 4.0  # classifier-free guidance on the reference; 1 = off
     sketch_scale: float = 1.0  # the same on the sketch
     sketch_strength: float = 1.0  # factor on the sketch's hints
+    style: bool = True  # v2: the reference's style is injected
     window: tuple[float, float] = (0.0, 1.0)  # shares of the way, from noise to image, between which references count
     pause: tuple[float, float] = (-1.0, -1.0)  # and between which they do not
 

@@ -50,8 +50,16 @@ def convert(file: Path, output: Path, more: Mapping[str, Path], changes: Mapping
     check_keys(file, empty_state(config), tensors)
     provenance = {"license": LICENSE, "source": f"ColorizeDiffusion {config.version}, converted from {file.name}"}
     save(output, Header("colorizediffusion", to_dict(config), provenance), tensors)
-    prediction = f"predicts {config.prediction}"
-    return f"{output}: ColorizeDiffusion {config.version}, {prediction}, {config.image_size} px, license {LICENSE}"
+    return f"{output}: {_summary(config)}, license {LICENSE}"
+
+
+def _summary(config: ColorizeDiffusionConfig) -> str:
+    from irodori.systems.colorizediffusion.memory import estimate
+
+    side = config.image_size
+    needs = estimate(config, (side, side), torch.float16)
+    memory = f"about {needs.total / 1e9:.1f} GB of GPU memory in 16 bit"
+    return f"ColorizeDiffusion {config.version}, predicts {config.prediction}, {side} px, {memory}"
 
 
 def empty_state(config: ColorizeDiffusionConfig) -> dict[str, Tensor]:

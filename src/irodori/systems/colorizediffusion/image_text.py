@@ -41,6 +41,7 @@ class ImageTextEncoder(nn.Module):
         )
         self.text = CLIPTextModelWithProjection(_text_config(config)) if config.text else None
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07))) if config.text else None
+        self.to_color = nn.Linear(config.token_channels, 3) if config.reads_colors else None
         self.register_buffer("mean", torch.tensor(CLIP_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(CLIP_DEVIATION).view(1, 3, 1, 1), persistent=False)
 
@@ -48,14 +49,16 @@ class ImageTextEncoder(nn.Module):
         """``(B, 3, h, w)`` in [-1, 1] of any size to the tower's input; stretched, as released."""
         size = (self.config.image_size, self.config.image_size)
         square = F.interpolate(image, size, mode="bicubic", align_corners=True, antialias=True)
-        return ((square + 1) / 2 - self.mean) / self.deviation
+        return ((square + 1) / 2 - self.mean.to(square)) / self.deviation.to(square)
 
     def tokens(self, image: Tensor) -> Tensor:
         """``(B, 3, h, w)`` in [-1, 1] to ``(B, 1 + N, C)``: the class token, then local ones, row-major.
 
         All blocks, then the last normalization and the projection on every token; lengths are not normalized.
         """
-        hidden = self.vision.vision_model(pixel_values=self.preprocess(image)).last_hidden_state
+        # In half precision pictures are prepared in single: cubic interpolation with antialiasing has no other.
+        square = self.preprocess(image.float()).to(self.vision.visual_projection.weight)
+        hidden = self.vision.vision_model(pixel_values=square).last_hidden_state
         return self.vision.visual_projection(self.vision.vision_model.post_layernorm(hidden))
 
     def text_vectors(self, ids: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from irodori.data.index import PART_NAMES
 from irodori.data.sample import Sample
 from irodori.image import PAPER
 from irodori.losses.reconstruction import masked_l1
-from irodori.systems.colorizediffusion.captions import Phrase, phrases, text
+from irodori.systems.colorizediffusion.captions import ANY_COLOR, part_of_patches, phrases, text
 from irodori.systems.colorizediffusion.conditions import Reference, Separation, Told
 from irodori.systems.colorizediffusion.diffusion import NUM_TIMESTEPS, add_noise, target
 from irodori.systems.colorizediffusion.networks import Condition
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from irodori.systems.colorizediffusion.system import ColorizeDiffusion
 
 Terms = dict[str, Tensor]
+
+SCORE_BIAS = 6.0
+"""Score of an image and a phrase that is as likely true as false; most pairs are false."""
 
 NOISY_FROM = 900
 """Timestep from which a later release adds nearly no noise to tokens."""
@@ -66,25 +69,37 @@ def autoencoder_terms(system: ColorizeDiffusion, batch: Sample) -> Terms:
 
 
 def image_text_terms(system: ColorizeDiffusion, batch: Sample) -> Terms:
-    """Sigmoid contrast between pictures and phrases about them (Zhai et al. 2023).
+    """Sigmoid contrast between pictures and phrases about them (Zhai et al. 2023), for class and local tokens.
 
-    The palette tells which phrases are true of which picture, so that pairs across the batch are labeled too.
+    The palette tells which phrases are true of which picture and patch, so that every pair is labeled.  Local tokens
+    are told the opposite: as in OpenCLIP (figure 5.21), they project *less* on what they show, which is what the
+    thresholds of equation 5.11 are made for.
     """
+    encoder = system.encoder
+    assert encoder.logit_scale is not None
     said = phrases(batch.color, batch.parts)
-    chosen = list(dict.fromkeys(phrase for row in said for phrase in row)) or [(0, 0)]
-    images = F.normalize(system.encoder.tokens(batch.color)[:, 0], dim=-1)
-    words = system.encoder.encode_text([text(phrase) for phrase in chosen])
-    assert system.encoder.logit_scale is not None
-    scores = system.encoder.logit_scale.exp() * images @ words.mT - 10.0
-    labels = _labels(said, chosen).to(scores)
-    right = ((scores > 0) == (labels > 0)).float()
-    contrast = F.binary_cross_entropy_with_logits(scores, labels, reduction="sum") / len(images)
-    return {"contrast": contrast, "_recall": (right * labels).sum() / labels.sum().clamp(min=1)}
+    chosen = list(dict.fromkeys(phrase for row in said for phrase in row)) or [(ANY_COLOR, 0)]
+    tokens = encoder.tokens(batch.color)
+    words = encoder.encode_text([text(phrase) for phrase in chosen])
+    directions = encoder.logit_scale.exp() * F.normalize(tokens, dim=-1) @ words.mT
+    true = torch.tensor([[phrase in row for phrase in chosen] for row in said], device=tokens.device)
+    parts = torch.tensor([part for _, part in chosen], device=tokens.device)
+    shown = part_of_patches(batch.parts, encoder.config.grid)
+    terms = {
+        "contrast": _contrast(directions[:, 0], true),
+        "local": _contrast(-directions[:, 1:], (shown[..., None] == parts) & true[:, None]),
+    }
+    if encoder.to_color is not None:
+        patches = F.adaptive_avg_pool2d(batch.color, encoder.config.grid).flatten(2).mT
+        terms["color"] = (encoder.to_color(tokens[:, 1:]) - patches).abs().mean()
+    recall = ((directions[:, 0] > SCORE_BIAS) & true).sum() / true.sum().clamp(min=1)
+    return terms | {"_recall": recall.float()}
 
 
-def _labels(said: list[list[Phrase]], chosen: list[Phrase]) -> Tensor:
-    """``(B, N)``, 1 where a phrase is true of a picture."""
-    return torch.tensor([[phrase in row for phrase in chosen] for row in said])
+def _contrast(scores: Tensor, true: Tensor) -> Tensor:
+    """Binary cross-entropy of scores over `SCORE_BIAS`, summed over phrases, averaged over the rest."""
+    loss = F.binary_cross_entropy_with_logits(scores - SCORE_BIAS, true.to(scores), reduction="none")
+    return loss.sum(-1).mean()
 
 
 # ---------------------------------------------------------------------------------------------------- the network

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,13 +11,13 @@ from torch import Tensor
 
 from irodori.data.sample import Sample
 from irodori.errors import ConfigError
-from irodori.systems.base import Guidance, Noise, Output, Phase, System
+from irodori.systems.base import Guidance, Masks, Noise, Output, Phase, System
 from irodori.systems.colorizediffusion.config import ColorizeDiffusionConfig, SamplingConfig
 
 if TYPE_CHECKING:
     from irodori.systems.colorizediffusion.conditions import Conditioner, Reference, Separation
     from irodori.systems.colorizediffusion.image_text import ImageTextEncoder
-    from irodori.systems.colorizediffusion.networks import DenoisingUNet, SketchEncoder
+    from irodori.systems.colorizediffusion.networks import Condition, DenoisingUNet, SketchEncoder
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class ColorizeDiffusion(System):
 
     name: ClassVar[str] = "colorizediffusion"
     config_type: ClassVar[type] = ColorizeDiffusionConfig
+    takes: ClassVar[frozenset[str]] = frozenset({"masks", "text"})
 
     unet: DenoisingUNet
     sketch_encoder: SketchEncoder
@@ -55,31 +56,61 @@ class ColorizeDiffusion(System):
         """Sides of network images are multiples of the U-Net's innermost positions."""
         return self.config.stride
 
+    @property
+    def reference_multiple(self) -> int:
+        """References keep their size: the encoder stretches them, and what was padded would be seen."""
+        return 1
+
     # --------------------------------------------------------------------------------------------------- coloring
 
     def encode_sketch(self, sketch: Tensor) -> SketchCode:
-        return SketchCode(self.sketch_encoder(released_sketch(sketch)), (sketch.shape[-2], sketch.shape[-1]))
+        hints = self.sketch_encoder(released_sketch(sketch).to(self.dtype))
+        return SketchCode(hints, (sketch.shape[-2], sketch.shape[-1]))
 
     def encode_references(self, references: Sequence[Tensor], like: Tensor) -> Reference:
         """Tokens of all references, one after the other; an all-zero one, or none, is "no reference"."""
         from irodori.systems.colorizediffusion.conditions import Reference
 
         if not references:
-            return Reference(like.new_zeros(len(like), 1 + self.config.encoder.num_tokens, self.token_channels))
-        tokens = [self.encoder.tokens(image) * _is_given(image)[:, None, None] for image in references]
-        first, *others = tokens
+            shape = (len(like), 1 + self.config.encoder.num_tokens, self.config.encoder.token_channels)
+            return Reference(like.new_zeros(shape, dtype=self.dtype))
+        tokens = [self.encoder.tokens(image) for image in references]
+        given = [_is_given(image).to(self.dtype)[:, None, None] for image in references]
+        first, *others = (token * is_given for token, is_given in zip(tokens, given, strict=True))
         return Reference(torch.cat([first, *(more[:, 1:] for more in others)], dim=1), references[0])
 
     @property
-    def token_channels(self) -> int:
-        """Width of the tokens."""
-        return self.config.encoder.token_channels
+    def dtype(self) -> torch.dtype:
+        """Precision of the networks; latents on their way are always float32."""
+        return self.unet.conv_out.weight.dtype
 
     def paint(self, sketch_code: SketchCode, reference_code: Reference, noise: Noise, guidance: Guidance) -> Output:
+        separation = self.separation(reference_code, guidance.masks)
+        return Output(self.draw(sketch_code, reference_code, noise, separation, self.config.sampling))
+
+    def separation(self, reference: Reference, masks: Masks | None) -> Separation:
+        """What masks ask for: backgrounds matched apart; v2 has the reference's style besides, masked or not."""
         from irodori.systems.colorizediffusion.conditions import Separation
 
-        image = self.draw(sketch_code, reference_code, noise, Separation(), self.config.sampling)
-        return Output(image)
+        if reference.image is None:
+            return Separation()
+        plain = Separation(style=self.config.version == "v2" and self.config.sampling.style)
+        if masks is None:
+            return plain
+        return replace(
+            plain,
+            background=True,
+            sketch_mask=masks.sketch.to(self.dtype),
+            reference_mask=masks.reference,
+            sketch_threshold=masks.sketch_threshold,
+            reference_threshold=masks.reference_threshold,
+        )
+
+    def encode_text(self, prompts: Sequence[str]) -> Tensor:
+        return self.encoder.encode_text(prompts)
+
+    def with_tokens(self, reference_code: Reference, change: Callable[[Tensor], Tensor]) -> Reference:
+        return replace(reference_code, tokens=change(reference_code.tokens))
 
     def draw(
         self, sketch: SketchCode, reference: Reference, noise: Noise, separation: Separation, sampling: SamplingConfig
@@ -93,13 +124,18 @@ class ColorizeDiffusion(System):
         strength = sampling.sketch_strength
         blank = self.blank_hints(sketch) if sampling.sketch_scale > 1 else ()
         condition = told.with_hints(tuple(strength * hint for hint in sketch.hints))
-        predict = guide(self.unet, condition, tuple(strength * hint for hint in blank), sampling)
+        predict = guide(self._predict, condition, tuple(strength * hint for hint in blank), sampling)
         generators = noise.generators()
         shape = (self.config.unet.latent_channels, *(side // self.config.vae.stride for side in sketch.size))
         start = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
         sampler = make_sampler(sampling.sampler, self.config.prediction)
-        latents = sample(predict, sampler, sampling.num_steps, start.to(reference.tokens), generators)
-        return self.vae.decode(latents / self.config.vae.scaling).sample.clamp(-1, 1)
+        latents = sample(predict, sampler, sampling.num_steps, start.to(reference.tokens.device), generators)
+        image = self.vae.decode((latents / self.config.vae.scaling).to(self.dtype)).sample
+        return image.float().clamp(-1, 1)
+
+    def _predict(self, latents: Tensor, timesteps: Tensor, condition: Condition) -> Tensor:
+        """What the U-Net says, in float32 whatever its precision."""
+        return self.unet(latents.to(self.dtype), timesteps, condition).float()
 
     def prompt(self, reference: Reference, tokens: Tensor) -> Tensor:
         """The tokens that the U-Net sees: local ones, or, in the ablations of section 5.4.4, the class token."""
@@ -128,7 +164,7 @@ class ColorizeDiffusion(System):
 
     def latents(self, image: Tensor, noise: Noise | None = None) -> Tensor:
         """A draw from the autoencoder's posterior, scaled; without `noise` from torch's own generator."""
-        posterior = self.vae.encode(image).latent_dist
+        posterior = self.vae.encode(image.to(self.dtype)).latent_dist
         if noise is None:
             return posterior.sample() * self.config.vae.scaling
         drawn = noise.normal(tuple(posterior.mean.shape[1:]), image.device).to(posterior.mean)
@@ -154,5 +190,5 @@ def released_sketch(sketch: Tensor) -> Tensor:
 
 
 def _is_given(image: Tensor) -> Tensor:
-    """``(B,)``: 1 for pictures, 0 for all-zero ones, which stand for no reference."""
-    return (image != 0).flatten(1).any(1).to(image)
+    """``(B,)``: true for pictures; all-zero ones stand for no reference."""
+    return (image != 0).flatten(1).any(1)

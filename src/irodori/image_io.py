@@ -345,7 +345,7 @@ def write_image(path: str | Path, pixels: Pixels, metadata: Mapping[str, str] = 
         data = _encode(pixels, format_name, metadata)
     except Exception as error:  # encoders refuse with many types: too large for WebP, too much metadata for JPEG, …
         raise InputError(f"{path} cannot be encoded ({_reason(error)}): choose another format, such as .png") from error
-    _write_whole(path, data)
+    write_whole(path, data)
 
 
 def _format_for(path: Path) -> str:
@@ -408,7 +408,7 @@ def _parse_description(text: object) -> dict[str, str]:
     return found
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Writes beside the target and renames, so that no reader and no crash sees half a file."""
     temporary = path.with_name(f".irodori-{secrets.token_hex(8)}.tmp")
     try:

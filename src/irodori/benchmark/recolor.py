@@ -10,13 +10,15 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from irodori.benchmark.statistics import RESAMPLES, mean_interval
 from irodori.data.compose import compose
 from irodori.data.dataset import DataOptions, PairDataset
-from irodori.data.index import PART_NAMES, Index, Split
-from irodori.data.palette import own_palette, random_palette
+from irodori.data.drawing import Drawing
+from irodori.data.index import PART_NAMES, Index, Item, Split
+from irodori.data.palette import Color, own_palette, random_palette
 from irodori.data.sample import Sample
 from irodori.data.scene import side_by_side
-from irodori.data.warp import WarpOptions, random_warp
+from irodori.data.warp import Warp, WarpOptions, random_warp
 from irodori.errors import DataError
 from irodori.metrics.parts import PartScore, part_scores
 from irodori.systems.base import Inputs, Noise, System
@@ -27,8 +29,9 @@ _ALL = WarpOptions(tps=0.0, move=0.25, scale=(0.55, 1.25), mirror=0.5)
 
 @dataclass(frozen=True, kw_only=True)
 class Mismatch:
-    """How a reference differs from the sketch: another figure of the "same" or an "other" style, moved by a warp; two
-    figures: a second one of the reference's style, in the same palette, beside the first.
+    """How a reference differs from the sketch: another figure of the "same" or an "other" style, moved by a warp.
+
+    figures: how many it shows; the others are of the first one's style, in the same palette, beside it.
     """
 
     style: str = "same"
@@ -67,6 +70,21 @@ class RecolorOptions:
     style: str = ""
 
 
+@dataclass(frozen=True)
+class Pair:
+    """What a sketch and a reference show.
+
+    items: the sketch's, then the reference's.  drawing: the sketch's.  source: the reference's, perhaps of several
+    figures, in `palette`.  warp: moves the reference.
+    """
+
+    items: tuple[Item, ...]
+    drawing: Drawing
+    source: Drawing
+    palette: list[Color]
+    warp: Warp
+
+
 def recolor_pairs(index: Index, options: RecolorOptions, mismatch: Mismatch) -> list[Sample]:
     """Fixed pairs of held-out figures; pair `i` depends on seed and `i` alone, and the same for every system."""
     data = replace(DataOptions(), sketches=("ink",), vary_lines=False, no_reference=0.0)
@@ -81,22 +99,32 @@ def recolor_pairs(index: Index, options: RecolorOptions, mismatch: Mismatch) -> 
 
 def _pair(pairs: PairDataset, number: int, options: RecolorOptions, mismatch: Mismatch) -> Sample:
     generator = np.random.default_rng((options.seed, number))
-    figures = [item for items in pairs.styles.values() for item in items]
-    drawn = pairs.styles[options.style] if options.style else figures
-    item = drawn[generator.integers(len(drawn))]
-    others = [other for other in figures if (other.source == item.source) == (mismatch.style == "same")]
-    others = [other for other in others if other.identity != item.identity]
+    drawn = pairs.styles[options.style] if options.style else [one for items in pairs.styles.values() for one in items]
+    pair = draw_pair(pairs, drawn[generator.integers(len(drawn))], mismatch, generator)
+    return compose(pairs.recolor_draft(pair.drawing, pair.source, pair.palette, pair.warp, generator))
+
+
+def draw_pair(pairs: PairDataset, item: Item, mismatch: Mismatch, generator: np.random.Generator) -> Pair:
+    """A reference for the figure `item`: other figures, in their own or in random colors."""
+    others = partners(pairs, item, mismatch.style)
     if not others:
-        raise DataError(f"{pairs.root}: needs several figures of several styles in the split '{options.split}'")
-    other = others[generator.integers(len(others))]
+        raise DataError(f"{pairs.root}: needs several figures of several styles in the split '{item.split}'")
+    shown = [others[generator.integers(len(others))]]
     palette_of = own_palette if generator.random() < 0.5 else lambda parts: random_palette(parts, generator)
-    source = pairs.drawings[other]
-    if mismatch.figures == 2:
-        beside = [one for one in pairs.styles[other.source] if one.identity != item.identity]
-        source = side_by_side(source, pairs.drawings[beside[generator.integers(len(beside))]], generator)
+    source = pairs.drawings[shown[0]]
+    beside = [one for one in others if one.source == shown[0].source]
+    for _ in range(mismatch.figures - 1):
+        shown.append(beside[generator.integers(len(beside))])
+        source = side_by_side(source, pairs.drawings[shown[-1]], generator)
     palette = palette_of(source.parts)
-    moved = random_warp(options.image_size, mismatch.warp, generator)
-    return compose(pairs.recolor_draft(pairs.drawings[item], source, palette, moved, generator))
+    warp = random_warp(pairs.image_size, mismatch.warp, generator)
+    return Pair((item, *shown), pairs.drawings[item], source, palette, warp)
+
+
+def partners(pairs: PairDataset, item: Item, style: str) -> list[Item]:
+    """Other figures than `item`, of the "same" or of an "other" style."""
+    figures = [one for items in pairs.styles.values() for one in items if one.identity != item.identity]
+    return [one for one in figures if (one.source == item.source) == (style == "same")]
 
 
 @torch.no_grad()
@@ -112,11 +140,8 @@ def score_system(system: System, samples: Sequence[Sample], progress: bool = Fal
     return scores
 
 
-def summarize(scores: Sequence[Sequence[PartScore]], seed: int = 0, resamples: int = 1000) -> dict[str, Any]:
+def summarize(scores: Sequence[Sequence[PartScore]], seed: int = 0, resamples: int = RESAMPLES) -> dict[str, Any]:
     """Part accuracy and mean ΔE2000 over all parts, with 95 % bootstrap intervals over images, and by part name."""
-    generator = np.random.default_rng(seed)
-    accuracy = [[float(part.is_accurate) for part in image] for image in scores if image]
-    difference = [[part.mean_delta_e for part in image] for image in scores if image]
     by_name = {}
     for name in REPORTED_PARTS:
         found = [part for image in scores for part in image if PART_NAMES[part.part] == name]
@@ -127,37 +152,34 @@ def summarize(scores: Sequence[Sequence[PartScore]], seed: int = 0, resamples: i
                 "count": len(found),
             }
     return {
-        "images": len(accuracy),
-        "part_accuracy": _with_interval(accuracy, generator, resamples),
-        "delta_e": _with_interval(difference, generator, resamples),
+        "images": sum(bool(image) for image in scores),
+        "part_accuracy": _interval([[part.is_accurate for part in image] for image in scores], seed, resamples),
+        "delta_e": _interval([[part.mean_delta_e for part in image] for image in scores], seed, resamples),
         "parts": by_name,
     }
 
 
 def compare(
-    scores: Sequence[Sequence[PartScore]], others: Sequence[Sequence[PartScore]], seed: int = 0, resamples: int = 1000
+    scores: Sequence[Sequence[PartScore]],
+    others: Sequence[Sequence[PartScore]],
+    seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> dict[str, dict[str, float]]:
     """Paired difference ``scores - others`` on the same images, with 95 % bootstrap intervals over images.
 
     Two systems are called different only when the interval excludes zero.
     """
-    generator = np.random.default_rng(seed)
-    pairs = [list(zip(mine, theirs, strict=True)) for mine, theirs in zip(scores, others, strict=True) if mine]
+    pairs = [list(zip(mine, theirs, strict=True)) for mine, theirs in zip(scores, others, strict=True)]
     accuracy = [[float(a.is_accurate) - float(b.is_accurate) for a, b in image] for image in pairs]
     difference = [[a.mean_delta_e - b.mean_delta_e for a, b in image] for image in pairs]
     return {
-        "part_accuracy": _with_interval(accuracy, generator, resamples),
-        "delta_e": _with_interval(difference, generator, resamples),
+        "part_accuracy": _interval(accuracy, seed, resamples),
+        "delta_e": _interval(difference, seed, resamples),
     }
 
 
-def _with_interval(
-    groups: Sequence[Sequence[float]], generator: np.random.Generator, resamples: int
-) -> dict[str, float]:
-    """Mean over all values, and the interval when whole groups (images) are drawn again."""
-    sums = np.array([sum(group) for group in groups])
-    sizes = np.array([len(group) for group in groups])
-    drawn = generator.integers(len(groups), size=(resamples, len(groups)))
-    means = sums[drawn].sum(1) / sizes[drawn].sum(1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return {"mean": float(sums.sum() / sizes.sum()), "low": float(low), "high": float(high)}
+def _interval(groups: Sequence[Sequence[float]], seed: int, resamples: int) -> dict[str, float]:
+    found = mean_interval(groups, seed, resamples)
+    if found is None:
+        raise DataError("no picture shows a part that can be scored: ask for more pairs, or for larger images")
+    return {"mean": found.mean, "low": found.low, "high": found.high}

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
 import click
 
+from irodori.cli.lazy import LazyGroup
 from irodori.errors import IrodoriError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -21,29 +21,15 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("irodori.cli.train", "Train a system."),
     "evaluate": ("irodori.cli.evaluate", "Measure a model on a data set."),
     "convert": ("irodori.cli.convert", "Convert weights that others have published."),
+    "benchmark": ("irodori.cli.benchmark", "Build the benchmark, run methods on it, score and compare them."),
+    "study": ("irodori.cli.study", "Let people choose between two methods, and rank by their choices."),
     "models": ("irodori.cli.models", "List the models that are at hand."),
     "doctor": ("irodori.cli.doctor", "Check this installation."),
 }
 """Name → module with a click command called `command`, and its line in the help."""
 
 
-class LazyGroup(click.Group):
-    """Shows the table above without importing any of it."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        return import_module(COMMANDS[cmd_name][0]).command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="irodori", prog_name="irodori", message="%(prog)s %(version)s")
 def cli() -> None:
     """Color line art from reference pictures.

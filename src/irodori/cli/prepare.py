@@ -24,6 +24,10 @@ import click
 )  # fmt: skip
 @click.option("--permissive", is_flag=True, help="Only items whose license allows commercially usable weights.")
 @click.option("--limit", default=0, type=click.IntRange(0), help="Most items of each source; 0 = all.")
+@click.option(
+    "--split", "splits", multiple=True, type=click.Choice(["train", "val", "test"]),
+    help="Keep only this split; may be given again.  [default: all]",
+)  # fmt: skip
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(
@@ -34,14 +38,17 @@ def command(
     sketch_side: str,
     permissive: bool,
     limit: int,
+    splits: tuple[str, ...],
     workers: int,
     as_json: bool,
 ) -> None:
     """Build a checked data set with sketches, colors, palettes, parts and splits from SOURCES."""
+    from irodori.data.index import SPLITS
     from irodori.data.prepare import PrepareOptions, prepare
 
     options = PrepareOptions(
-        image_size=size, kind=kind, sketch_side=sketch_side, permissive_only=permissive, limit=limit  # type: ignore[arg-type]
+        image_size=size, kind=kind, sketch_side=sketch_side, permissive_only=permissive, limit=limit,  # type: ignore[arg-type]
+        splits=splits or SPLITS,  # type: ignore[arg-type]
     )  # fmt: skip
     report = prepare(sources, output, options, workers, progress=not as_json)
     if as_json:

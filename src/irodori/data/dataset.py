@@ -103,12 +103,12 @@ class PairDataset(Dataset[Draft]):
         """No reference (A.5): the truth has the artist's own colors, since nothing tells of any others."""
         drawing = self.drawings[self.items[generator.integers(len(self.items))]]
         layers = layers_of(drawing, own_palette(drawing.parts), shared_numbers(drawing.parts))
-        return self._plain(drawing, layers, generator)
+        return self.plain_draft(drawing, layers, generator)
 
     def _self_pair(self, generator: np.random.Generator) -> Draft:
         drawing = self.drawings[self.items[generator.integers(len(self.items))]]
         layers = layers_of(drawing, self._palette(drawing.parts, generator), all_numbers(drawing.parts))
-        draft = self._plain(drawing, layers, generator)
+        draft = self.plain_draft(drawing, layers, generator)
         offset = generator.uniform(-1, 1, 3) * self.options.appearance
         return replace(
             self._lit(draft, generator),
@@ -144,17 +144,19 @@ class PairDataset(Dataset[Draft]):
         """Sketch of `drawing`, reference `source` in `palette`; the generator draws the lines, then `sketch_warp`."""
         known = {name: number for number, name in enumerate(sorted({p.name for p in source.parts if p.name}), 1)}
         shown = layers_of(drawing, own_palette(drawing.parts), shared_numbers(drawing.parts), known)
-        draft = self._plain(drawing, shown, generator)
+        draft = self.plain_draft(drawing, shown, generator)
         layers = layers_of(source, palette, shared_numbers(source.parts), known)
         return replace(draft, kinds=("recolor",), source=layers, warp=warp)
 
     # ----------------------------------------------------------------------------------------------------- shared
 
-    def _plain(self, drawing: Drawing, layers: Layers, generator: np.random.Generator) -> Draft:
-        """A sketch without a reference; draws the lines and where they are."""
+    def plain_draft(self, drawing: Drawing, layers: Layers, generator: np.random.Generator) -> Draft:
+        """A drawing, as `layers`, without a reference; the generator draws the lines, then `sketch_warp`."""
         kind = self.options.sketches[generator.integers(len(self.options.sketches))]
-        if kind == "ink" and not drawing.parts:
-            kind = "xdog" if drawing.own_sketch is None else "own"
+        if kind == "ink" and drawing.own_sketch is not None:
+            kind = "own"
+        elif kind == "ink" and not drawing.parts:
+            kind = "xdog"
         thickness = torch.from_numpy(generator.integers(1, 3, 1))
         variation = random_variation(self.image_size, generator) if self.options.vary_lines else no_variation()
         moves = self.options.sketch_warp

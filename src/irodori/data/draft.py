@@ -24,7 +24,7 @@ class Draft(Batched):
     drawing: what the sketch shows, with the truth's palette; of recolor pairs, with the drawing's own, which stays
         where the reference shows nothing else.
     source: what the reference shows, in its palette; empty planes in other than recolor pairs.
-    own_sketch: ``(B, 1, H, H)`` uint8, the artist's lines of a picture; white where there are none.
+    own_sketch: ``(B, 1, H, H)`` uint8, the artist's line drawing; white where there is none.
     line_kinds: kind of line of each pair, one of `irodori.data.lines.KINDS` or "own".
     thickness: ``(B,)`` of the borders of regions in ink, 1 or 2 pixels.
     variation: how lines differ from clean ones.

@@ -21,7 +21,7 @@ from irodori.image_io import read_stored
 class Drawing:
     """planes: ``(3 + K, H, W)`` uint8: base RGB, then the coverages of `parts`; a picture is a base without parts.
 
-    own_sketch: ``(1, H, W)`` uint8, the artist's lines of a picture, where there are any.
+    own_sketch: ``(1, H, W)`` uint8, the artist's line drawing, where there is one.
     """
 
     parts: tuple[Part, ...]
@@ -39,12 +39,13 @@ def load(root: Path, item: Item, image_size: int) -> Drawing:
     stored = read_stored(root / item.file, gray=item.kind == "parts")
     if item.kind == "parts":
         packed = pack(unpack(stored)).reshape(-1, stored.shape[1], stored.shape[1])
-        return Drawing(item.parts, torch.from_numpy(scaled(packed, image_size)))
-    planes = torch.from_numpy(np.ascontiguousarray(resize(stored, size).transpose(2, 0, 1)))
+        planes = scaled(packed, image_size)
+    else:
+        planes = np.ascontiguousarray(resize(stored, size).transpose(2, 0, 1))
     if not item.sketch:
-        return Drawing((), planes)
+        return Drawing(item.parts, torch.from_numpy(planes))
     sketch = resize(read_stored(root / item.sketch, gray=True), size)
-    return Drawing((), planes, torch.from_numpy(np.ascontiguousarray(sketch))[None])
+    return Drawing(item.parts, torch.from_numpy(planes), torch.from_numpy(np.ascontiguousarray(sketch))[None])
 
 
 def scaled(planes: Pixels | Floats, size: int) -> Pixels:

@@ -10,11 +10,12 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from irodori.errors import DataError
 
 Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 Kind = Literal["parts", "picture"]
 
 PART_NAMES = (
@@ -45,8 +46,9 @@ class Item:
     """One drawing.
 
     identity: what makes it *this* figure, whatever its palette or direction; splits are decided by it.
+    group: what kind of subject it shows, in the words of its pack; "" where nobody says.
     file: kind "parts": coverage planes (`irodori.data.parts`); kind "picture": the color image.
-    sketch: the artist's own line drawing of a picture, if there is one.
+    sketch: the artist's own line drawing, if there is one.
     Files are relative to the data set's folder.
     """
 
@@ -61,6 +63,7 @@ class Item:
     tags: tuple[str, ...] = ()
     license: str = ""
     attribution: str = ""
+    group: str = ""
 
     @staticmethod
     def from_json(row: dict[str, Any]) -> Item:

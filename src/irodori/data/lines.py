@@ -26,7 +26,7 @@ def draw_lines(
 ) -> Tensor:
     """Sketches ``(B, 1, H, W)`` of colored drawings, each of its kind: one of `KINDS`, or "own".
 
-    color: ``(B, 3, H, W)``.  labels: of `drawing`.  own_sketch: ``(B, 1, H, W)`` the artist's lines of a picture, kind
+    color: ``(B, 3, H, W)``.  labels: of `drawing`.  own_sketch: ``(B, 1, H, W)`` the artist's line drawing, kind
     "own".  thickness: ``(B,)`` of region borders, 1 or 2 pixels.
     """
     sketch = own_sketch.to(torch.float32, copy=True)

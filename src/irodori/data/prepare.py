@@ -8,7 +8,7 @@ import re
 import shutil
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,8 +22,10 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from irodori.data.index import Item, Part, split_of, write_index
-from irodori.data.parts import MAX_PARTS, pack, parse, planes_of
+from irodori.data.index import SPLITS, Item, Part, Split, split_of, write_index
+from irodori.data.licenses import FOLDER as LICENSES
+from irodori.data.licenses import copy_license_texts
+from irodori.data.parts import MAX_PARTS, pack, parse, planes_of, render
 from irodori.data.sources import RawItem, SourceKind, clean, is_permissive, read_source
 from irodori.errors import DataError, IrodoriError
 from irodori.image import Pixels, resize
@@ -31,6 +33,10 @@ from irodori.image_io import over_paper, read_image, to_gray, write_image
 
 LONGEST_ID = 150
 """In bytes: file systems allow names of 255 bytes, some encrypted ones of 143 characters."""
+
+NONE_PERMISSIVE = (
+    "no drawing has a permissive license (CC0, CC BY, MIT, Apache-2.0); give other sources, or allow every license"
+)
 
 NOTICE_FROM, NOTICE_SHARE = 50, 0.10
 """From so many drawings on, an identity that holds a larger share of them is worth a notice."""
@@ -41,6 +47,7 @@ class PrepareOptions:
     """image_size: side of the stored squares in pixels.  limit: items taken from each source, 0 = all.
 
     permissive_only: leave out items whose license does not allow commercially usable weights.
+    splits: keep only items of these splits; vector art of the others is not even rendered.
     """
 
     image_size: int = 256
@@ -48,6 +55,7 @@ class PrepareOptions:
     sketch_side: Literal["left", "right"] = "right"
     permissive_only: bool = False
     limit: int = 0
+    splits: tuple[Split, ...] = SPLITS
 
 
 @dataclass(frozen=True)
@@ -73,16 +81,24 @@ def prepare(
     """Builds the data set `output` (a new folder) from `sources`; the folder appears only when it is complete."""
     if output.exists():
         raise DataError(f"{output}: already exists; choose a new folder or delete it first")
-    raw = _with_ids(item for source in sources for item in _selected(source, options))
+    named = _with_ids(item for source in sources for item in _selected(source, options))
+    raw = [item for item in named if _may_be_wanted(item, options.splits)]
+    if not named and options.permissive_only:
+        raise DataError(NONE_PERMISSIVE)
+    if named and not raw:
+        raise _none_left(options.splits)
     partial_folder = output.with_name(output.name + ".partial")
     try:
-        with _writing(output):
+        with writing(output):
             shutil.rmtree(partial_folder, ignore_errors=True)
             (partial_folder / "items").mkdir(parents=True)
         done, rejected = _prepare_all(raw, partial_folder, options, workers, progress)
         items = _with_copies_together(done)
-        notices = _notices(items)
-        with _writing(output):
+        notices = _notices(items) if set(options.splits) == set(SPLITS) else ()
+        items = _only(items, options.splits, partial_folder)
+        with writing(output):
+            for source in sources:
+                copy_license_texts(source, {item.license for item in items}, partial_folder / LICENSES)
             write_index(partial_folder, items, _about(items, rejected, notices, options))
             os.replace(partial_folder, output)
     finally:
@@ -91,7 +107,8 @@ def prepare(
 
 
 @contextmanager
-def _writing(output: Path) -> Iterator[None]:
+def writing(output: Path) -> Iterator[None]:
+    """Turns an OSError into one sentence that names the folder to be made."""
     try:
         yield
     except OSError as error:
@@ -104,7 +121,7 @@ def _prepare_all(
     work = partial(prepare_item, folder=folder, options=options)
     done, rejected = [], []
     with tqdm(total=len(raw), unit="drawing", disable=not progress) as bar:
-        for result in _map(work, raw, workers):
+        for result in map_in_processes(work, raw, workers):
             bar.update()
             if isinstance(result, Prepared):
                 done.append(result)
@@ -124,7 +141,30 @@ def _selected(source: Path, options: PrepareOptions) -> Iterator[RawItem]:
     return (item for item in allowed if by_source.update([item.source]) or by_source[item.source] <= options.limit)
 
 
-def _map(work: Any, raw: Sequence[RawItem], workers: int) -> Iterable[Any]:
+def _may_be_wanted(item: RawItem, splits: Sequence[Split]) -> bool:
+    """Whether an item can end in one of the splits; a picture may be the copy of another and move to its split."""
+    return not isinstance(item.data, str) or split_of(item.identity) in splits
+
+
+def _only(items: Sequence[Item], splits: Sequence[Split], folder: Path) -> list[Item]:
+    """The items of some splits; removes the files of the others."""
+    for item in items:
+        if item.split not in splits:
+            for file in (item.file, item.sketch):
+                if file:
+                    (folder / file).unlink()
+    kept = [item for item in items if item.split in splits]
+    if not kept:
+        raise _none_left(splits)
+    return kept
+
+
+def _none_left(splits: Sequence[Split]) -> DataError:
+    return DataError(f"no drawing stands in the split {' or '.join(splits)}; give more drawings")
+
+
+def map_in_processes(work: Callable[[Any], Any], raw: Sequence[Any], workers: int) -> Iterable[Any]:
+    """``map(work, raw)``, in order, in so many processes; `work` must be picklable."""
     if workers <= 1:
         yield from map(work, raw)
         return
@@ -191,13 +231,17 @@ def _vector_item(raw: RawItem, options: PrepareOptions) -> tuple[Prepared, Mappi
     planes = planes_of(raw.data, [color for _, color, _ in colors], options.image_size)
     file = f"items/{raw.id}.png"
     parts = tuple(Part(name, parse(color), line) for name, color, line in colors)
-    return Prepared(Item(**_common(raw), kind="parts", file=file, parts=parts)), {file: pack(planes)}
+    files = {file: pack(planes)}
+    sketch_file = f"items/{raw.id}.sketch.png" if isinstance(raw.sketch, str) else None
+    if isinstance(raw.sketch, str) and sketch_file is not None:
+        files[sketch_file] = to_gray(render(raw.sketch, options.image_size))
+    return Prepared(Item(**_common(raw), kind="parts", file=file, sketch=sketch_file, parts=parts)), files
 
 
 def _picture_item(raw: RawItem, options: PrepareOptions) -> tuple[Prepared, Mapping[str, Pixels]]:
     assert not isinstance(raw.data, str)
     color = over_paper(read_image(raw.data))
-    sketch = to_gray(read_image(raw.sketch)) if raw.sketch else None
+    sketch = to_gray(read_image(raw.sketch)) if isinstance(raw.sketch, Path) else None
     if raw.side:
         color, sketch = _halves(color, raw.side)
     if sketch is not None and sketch.shape != color.shape[:2]:
@@ -219,7 +263,7 @@ def _digest(pixels: Pixels) -> str:
 def _common(raw: RawItem) -> dict[str, Any]:
     return {
         "id": raw.id, "identity": raw.identity, "split": split_of(raw.identity), "source": raw.source,
-        "tags": raw.tags, "license": raw.license, "attribution": raw.attribution,
+        "tags": raw.tags, "license": raw.license, "attribution": raw.attribution, "group": raw.group,
     }  # fmt: skip
 
 

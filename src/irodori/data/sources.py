@@ -41,7 +41,8 @@ class RawItem:
 
     id: its name within the source; preparation makes ids of data sets, which are unique and safe as file names, of it.
     data: SVG text or the bytes of a picture; a path for folders.
-    sketch: the paired line drawing, if any.  side: where the sketch is in a side-by-side picture.
+    sketch: the artist's own line drawing, if any: SVG text beside SVG text, a path beside a path.
+    side: where the sketch is in a side-by-side picture.
     colors: for vector art, ``(part name, hex color, is line)`` for each part; None means "every color is a part".
     """
 
@@ -49,12 +50,13 @@ class RawItem:
     identity: str
     source: str
     data: str | bytes | Path
-    sketch: Path | None = None
+    sketch: str | Path | None = None
     side: Literal["left", "right"] | None = None
     colors: tuple[tuple[str, str, bool], ...] | None = None
     tags: tuple[str, ...] = ()
     license: str = ""
     attribution: str = ""
+    group: str = ""
 
 
 def is_permissive(license: str) -> bool:
@@ -235,22 +237,29 @@ def _read_pack(folder: Path) -> Iterator[RawItem]:
     with ExitStack() as stack:
         members = _zip_members(folder, stack)
         for row in rows:
-            file = row.text("file", "flat", "color")
-            if file not in members:
-                raise DataError(f"{row.where}: {file} is in no zip beside it; copy or download the pack again")
-            path, archive = members[file]
-            with _reading(path):
-                data = archive.read(file)
-            drawing = _svg_text(data, f"{path}: {file}") if file.lower().endswith(".svg") else data
-            yield _pack_item(_source_name(folder), row, drawing, _pack_identity(row, by_name))
+            drawing = _member(row, row.text("file", "flat", "color"), members)
+            line = row.text("line", default="")
+            sketch = _member(row, line, members) if line and isinstance(drawing, str) else None
+            yield _pack_item(_source_name(folder), row, drawing, sketch, _pack_identity(row, by_name))
 
 
-def _pack_item(pack: str, row: _Row, data: str | bytes, identity: str) -> RawItem:
+def _member(row: _Row, file: str, members: Mapping[str, tuple[Path, zipfile.ZipFile]]) -> str | bytes:
+    """A file of a pack: SVG as text."""
+    if file not in members:
+        raise DataError(f"{row.where}: {file} is in no zip beside it; copy or download the pack again")
+    path, archive = members[file]
+    with _reading(path):
+        data = archive.read(file)
+    return _svg_text(data, f"{path}: {file}") if file.lower().endswith(".svg") else data
+
+
+def _pack_item(pack: str, row: _Row, data: str | bytes, sketch: str | bytes | None, identity: str) -> RawItem:
     colors = tuple(("", color, False) for color in hex_colors(data)) if isinstance(data, str) else None
     return RawItem(
         id=row.text("id"), identity=f"{pack}/{identity}", source=pack, data=data, colors=colors,
+        sketch=sketch if isinstance(sketch, str) else None,
         tags=row.texts("tags"), license=row.text("license", "licence", default=""),
-        attribution=row.text("author", default=""),
+        attribution=row.text("author", default=""), group=row.text("group", default=""),
     )  # fmt: skip
 
 

@@ -134,19 +134,34 @@ def _affine(points: Tensor, affine: Tensor) -> Tensor:
 
 @functools.lru_cache(maxsize=8)
 def _bend_basis(size: int, device: torch.device) -> Tensor:
-    """How much each control point moves each pixel, ``(16, size^2)``: the thin-plate spline (Bookstein 1989)."""
-    axis = np.linspace(0, 1, CONTROL_POINTS)
-    control = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
-    side = np.arange(size) / max(size - 1, 1)
-    pixels = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)
+    """How much each control point moves each pixel, ``(16, size^2)``."""
+    moved = spline_weights().T @ spline_values(size)
+    return torch.from_numpy(moved.astype(np.float32)).to(device)
+
+
+def spline_weights() -> NDArray[np.float64]:
+    """The thin-plate spline (Bookstein 1989) through the control points: displacements ``(16, 2)`` to weights
+    ``(19, 2)`` of the `spline_values`, as a matrix ``(19, 16)``."""
+    control = _control_points()
     count = len(control)
     system = np.zeros((count + 3, count + 3))
     system[:count, :count] = _kernel(control, control)
     system[:count, count:] = np.concatenate([np.ones((count, 1)), control], 1)
     system[count:, :count] = system[:count, count:].T
-    values = np.concatenate([_kernel(pixels, control), np.ones((len(pixels), 1)), pixels], 1)
-    moved = np.linalg.inv(system)[:, :count].T @ values.T
-    return torch.from_numpy(moved.astype(np.float32)).to(device)
+    return np.asarray(np.linalg.inv(system)[:, :count], np.float64)
+
+
+def spline_values(size: int) -> NDArray[np.float64]:
+    """The spline's functions at the pixels of a ``size x size`` image, row by row, ``(19, size^2)``."""
+    side = np.arange(size) / max(size - 1, 1)
+    pixels = np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)
+    return np.concatenate([_kernel(pixels, _control_points()), np.ones((len(pixels), 1)), pixels], 1).T
+
+
+def _control_points() -> NDArray[np.float64]:
+    """In shares of the side, ``(16, 2)``."""
+    axis = np.linspace(0, 1, CONTROL_POINTS)
+    return np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
 
 
 def _kernel(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:

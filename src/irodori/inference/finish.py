@@ -55,16 +55,19 @@ class ColorCells:
     regions: Regions
 
 
-def fill_colors(image: Pixels, lines: Pixels, inked: bool = True) -> Pixels:
+def fill_colors(image: Pixels, lines: Pixels, inked: bool = True, confidence: Pixels | None = None) -> Pixels:
     """The color layer of a drawing: the network's ``(h, w, 3)`` in the size of the lines, ``(H, W, 3)``, without ink.
 
-    inked: whether the network drew the lines.
+    inked: whether the network drew the lines.  confidence: ``(h, w)`` in 0…255; where it is low, colors are calmed.
     A drawing smaller than the network's image is enlarged first, because its regions are finer there.
     """
     size = (max(lines.shape[0], image.shape[0]), max(lines.shape[1], image.shape[1]))
     fine_lines = _enlarge(lines, size)
     regions = closed_regions(fine_lines)
-    colors = upsample_colors(lift_lines(image, fine_lines, regions, inked), regions)
+    cells = lift_lines(image, fine_lines, regions, inked)
+    if confidence is not None:
+        calm_guesses(cells, confidence)
+    colors = upsample_colors(cells, regions)
     return resize(colors, (lines.shape[0], lines.shape[1]))
 
 
@@ -87,6 +90,21 @@ def lift_lines(image: Pixels, lines: Pixels, regions: Regions, inked: bool = Tru
     source, distance = nearest(samples)
     source = np.where(distance > SOLID_CELLS, np.arange(source.size, dtype=np.int32).reshape(size), source)
     return ColorCells(colors.reshape(-1, 3)[source], own.reshape(-1)[source])
+
+
+def calm_guesses(cells: ColorCells, confidence: Pixels) -> None:
+    """Mixes, in place, each color with the mean guess of its region, the more the less a source told it.
+
+    What no source tells, a network guesses cell by cell, and the guesses mottle what an artist would paint flat.
+    confidence: ``(h, w)`` in 0…255.
+    """
+    region, doubt = cells.regions.reshape(-1), 1 - confidence.reshape(-1).astype(np.float32) / 255
+    doubt = np.where(region > 0, doubt, 0)
+    colors = cells.colors.reshape(-1, 3)
+    total = np.bincount(region, weights=doubt)
+    sums = np.stack([np.bincount(region, weights=doubt * colors[:, channel]) for channel in range(3)], axis=1)
+    guess = (sums / np.maximum(total, 1e-6)[:, None])[region]
+    cells.colors[:] = np.rint(colors + doubt[:, None] * (guess - colors)).astype(np.uint8).reshape(cells.colors.shape)
 
 
 def _average_where(colors: Pixels, wanted: Mask, own: Regions, share: NDArray[np.uint8]) -> None:

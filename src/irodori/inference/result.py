@@ -60,7 +60,7 @@ class Result:
     @cached_property
     def color_pixels(self) -> Pixels:
         """The colors without any line, ``(H, W, 3)`` uint8: as the network gave them, made flat, hints laid on."""
-        colors = fill_colors(self.network_image, self.drawing, self.inked)
+        colors = fill_colors(self.network_image, self.drawing, self.inked, self.network_confidence)
         if self.choices is not None:
             colors = snap_colors(colors, self.drawing, self.choices, self._evidence(colors))
         return paint_hints(colors, self.drawing, self.hints) if self.hints else colors
@@ -68,7 +68,7 @@ class Result:
     def _evidence(self, colors: Pixels) -> Evidence:
         warped, confidence = self.network_warped, self.network_confidence
         return Evidence(
-            colors if warped is None else fill_colors(warped, self.drawing, self.inked),
+            colors if warped is None else fill_colors(warped, self.drawing, self.inked, confidence),
             None if confidence is None else resize(confidence, self._size),
             self.drawing.size / (self.network_image.shape[0] * self.network_image.shape[1]),
         )

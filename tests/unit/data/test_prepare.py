@@ -11,12 +11,16 @@ import numpy as np
 import pytest
 
 from irodori.cli.main import main
+from irodori.data.compose import compose
+from irodori.data.dataset import DataOptions, PairDataset
 from irodori.data.index import Index, Item, read_index, split_of
+from irodori.data.parts import render
 from irodori.data.prepare import PrepareOptions, prepare, square
 from irodori.data.sources import is_permissive, read_source
 from irodori.errors import DataError, IrodoriError
+from irodori.image import to_pixels
 from irodori.image_io import write_image
-from packs import make_pack
+from packs import emoji, make_emoji, make_pack
 
 
 def picture(number: int) -> np.ndarray:
@@ -448,3 +452,72 @@ def test_unreadable_sources_are_not_reported_as_unwritable_output(tmp_path: Path
     monkeypatch.setattr("irodori.data.sources.zipfile.ZipFile", denied)
     with pytest.raises(DataError, match="svg.zip: cannot be read .Permission denied"):
         prepared(source, tmp_path / "data")
+
+
+# --- parts of sources ------------------------------------------------------------------------------------------------
+
+
+def test_one_split_alone_is_that_split_of_the_whole(pack: Path, dataset: Index, tmp_path: Path, monkeypatch):
+    from irodori.data import prepare as preparing
+
+    rendered = []
+    original = preparing.planes_of
+    monkeypatch.setattr(preparing, "planes_of", lambda *given: rendered.append(1) or original(*given))
+    index = prepared(pack, tmp_path / "test", splits=("test",))
+    assert list(index.items) == dataset.select("test")
+    assert len(rendered) == len(index.items) < len(dataset.items)
+    assert all((index.root / item.file).read_bytes() == (dataset.root / item.file).read_bytes() for item in index.items)
+
+
+def test_a_copy_goes_to_the_split_of_its_original(tmp_path: Path):
+    """Which is not that of its own name: pictures are compared before they are chosen."""
+    names = [f"{number}.png" for number in range(100)]
+    split = {name: split_of(f"art/{name[:-4]}") for name in names}
+    first = next(name for name in names if split[name] == "test")
+    copy = next(name for name in names if name > first and split[name] == "train")
+    source = pictures(tmp_path / "art", [first])
+    write_image(source / copy, np.ascontiguousarray(cv2.imread(str(source / first))[:, ::-1, ::-1]))
+    index = prepared(source, tmp_path / "data", splits=("test",))
+    assert [item.id for item in index.items] == [f"art-{name[:-4]}" for name in (first, copy)]
+    with pytest.raises(DataError, match="no drawing stands in the split val; give more drawings"):
+        prepared(source, tmp_path / "none", splits=("val",))
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_is_left_out_leaves_no_files(tmp_path: Path):
+    source = pictures(tmp_path / "art", [f"{number}.png" for number in range(30)])
+    index = prepared(source, tmp_path / "data", splits=("test", "val"))
+    assert {item.split for item in index.items} <= {"test", "val"}
+    assert len(list((index.root / "items").iterdir())) == len(index.items) < 30
+
+
+def test_emoji_keep_the_artist_s_line_drawing(tmp_path: Path):
+    source = make_emoji(tmp_path / "lined")
+    index = prepared(source, tmp_path / "data")
+    item = index.items[0]
+    assert (item.kind, item.attribution) == ("parts", "Line Artist")
+    stored = cv2.imread(str(index.root / item.sketch), cv2.IMREAD_GRAYSCALE)
+    _, lines = emoji(int(item.identity.split("/")[1], 16), "#000000", "#000000")
+    assert np.array_equal(stored, render(lines, 64)[..., 0])
+    options = DataOptions(sketches=("ink",), vary_lines=False, no_reference=1.0)
+    pairs = PairDataset(index, "test", options, 64, 0, 8)
+    drawn = {to_pixels(compose(pairs[number]).sketch).tobytes() for number in range(8)}
+    known = {cv2.imread(str(index.root / one.sketch), cv2.IMREAD_GRAYSCALE).tobytes() for one in index.items}
+    assert drawn <= known
+
+
+def test_license_texts_stay_with_the_drawings(tmp_path: Path):
+    (tmp_path / "LICENSES").mkdir()
+    for name in ("MIT-lined.txt", "Apache-2.0.txt"):
+        (tmp_path / "LICENSES" / name).write_text(name)
+    source = make_emoji(tmp_path / "lined")
+    (source / "LICENSE").write_text("own")
+    index = prepared(source, tmp_path / "data")
+    found = {path.name: path.read_text() for path in (index.root / "LICENSES").iterdir()}
+    assert found == {"MIT-lined.txt": "MIT-lined.txt", "lined-LICENSE": "own"}
+
+
+def test_the_command_takes_splits(pack: Path, dataset: Index, tmp_path: Path):
+    arguments = ["prepare", str(pack), "-o", str(tmp_path / "data"), "--size", "64", "--split", "val", "--json"]
+    assert main(arguments) == 0
+    assert list(read_index(tmp_path / "data").items) == dataset.select("val")

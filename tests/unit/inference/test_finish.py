@@ -6,7 +6,15 @@ import pytest
 
 from fakes import box_drawing
 from irodori.errors import InputError
-from irodori.inference.finish import ColorCells, composite, fill_colors, lift_lines, spread_colors, upsample_colors
+from irodori.inference.finish import (
+    ColorCells,
+    calm_guesses,
+    composite,
+    fill_colors,
+    lift_lines,
+    spread_colors,
+    upsample_colors,
+)
 from irodori.inference.regions import closed_regions, extend_regions, ink_share, nearest, region_share
 
 RED, BLUE = (220, 30, 20), (20, 40, 230)
@@ -171,3 +179,25 @@ def test_region_share_counts_the_region_under_the_center():
     regions[:, 0] = 2
     regions[:4, 3] = 0
     assert region_share(regions, np.array([[1, 1], [2, 0]], np.int32)).tolist() == [[128, 255], [64, 0]]
+
+
+def test_guesses_become_the_mean_of_their_region():
+    colors = np.array([[[10, 20, 30], [30, 40, 50], [200, 0, 0], [100, 0, 0]]], np.uint8)
+    cells = ColorCells(colors.copy(), np.array([[1, 1, 2, 2]], np.int32))
+    calm_guesses(cells, np.array([[0, 0, 0, 255]], np.uint8))
+    assert cells.colors.tolist() == [[[20, 30, 40], [20, 30, 40], [200, 0, 0], [100, 0, 0]]]
+
+
+def test_half_a_guess_moves_half_way_and_ink_stays():
+    cells = ColorCells(np.array([[[0] * 3, [90] * 3, [7] * 3]], np.uint8), np.array([[1, 1, 0]], np.int32))
+    calm_guesses(cells, np.array([[0, 153, 0]], np.uint8))  # doubt 1 and 0.4: mean 90 * 0.4 / 1.4 = 25.7
+    assert cells.colors[0, :, 0].tolist() == [26, 64, 7]
+
+
+def test_the_color_layer_is_calm_where_nothing_was_told():
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    lines = np.full((64, 64), 255, np.uint8)
+    told = fill_colors(image, lines, inked=False, confidence=np.full((16, 16), 255, np.uint8))
+    assert np.array_equal(told, fill_colors(image, lines, inked=False))
+    guessed = fill_colors(image, lines, inked=False, confidence=np.zeros((16, 16), np.uint8))
+    assert np.unique(guessed.reshape(-1, 3), axis=0).shape == (1, 3)

@@ -1,0 +1,1 @@
+"""Blind pairwise preference studies: a page for human judges, and what their answers say."""

@@ -18,6 +18,7 @@ Version = Literal["v1", "v1.5", "v2"]
 Prediction = Literal["eps", "v"]
 Tokens = Literal["local", "cls", "projected-cls"]
 PhaseName = Literal["autoencoder", "image-text", "denoiser", "adapters", "background", "style"]
+Spacing = Literal["leading", "trailing"]
 Sampler = Literal["dpm++2m", "ddim", "euler", "euler-a", "heun", "unipc"]
 
 
@@ -59,17 +60,26 @@ class UNetConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class VAEConfig:
-    """Autoencoder of the latent space (`diffusers.AutoencoderKL`); a level halves the size, but for the last."""
+    """Autoencoder of the latent space.
 
+    kind: "stable-diffusion" (`diffusers.AutoencoderKL`), whose last level does not halve the size; or "small"
+        (`SmallAutoencoder`), whose levels all do.
+    """
+
+    kind: Literal["stable-diffusion", "small"] = "stable-diffusion"
     channels: tuple[int, ...] = (128, 256, 512, 512)
     num_blocks: int = 2
-    norm_groups: int = 32
+    norm_groups: int = 32  # of "stable-diffusion"
     scaling: float = 0.18215  # factor on latents
+
+    def __post_init__(self) -> None:
+        if not self.channels or min(self.num_blocks, self.norm_groups, *self.channels) < 1 or self.scaling <= 0:
+            raise ConfigError("colorizediffusion.vae: widths, blocks and groups must be at least 1, scaling positive")
 
     @property
     def stride(self) -> int:
         """Pixels for one latent position, along each side."""
-        return int(2 ** (len(self.channels) - 1))
+        return int(2 ** (len(self.channels) - (self.kind == "stable-diffusion")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +175,7 @@ class SamplingConfig:
 
     sampler: Sampler = "dpm++2m"
     num_steps: int = 20
+    spacing: Spacing = "leading"  # of timesteps; trailing starts at the very noise (few steps)
     reference_scale: float = 4.0  # classifier-free guidance on the reference; 1 = off
     sketch_scale: float = 1.0  # the same on the sketch
     sketch_strength: float = 1.0  # factor on the sketch's hints
@@ -196,13 +207,16 @@ class ObjectiveConfig:
     split_share: float = 0.5  # share of steps of the style stage in which the background parts are active
     thresholds: tuple[float, float] = (0.05, 0.95)  # range of tau_s and tau_r
     kl_weight: float = 1e-6  # of the autoencoder's latents
+    autoencoder_side: int = 0  # pixels of the cut-outs and scaled pictures that it learns from; 0 = whole pictures
 
     def __post_init__(self) -> None:
         shares = (self.reference_drop, self.sketch_margin, self.split_share, *self.thresholds)
         if not self.phases or not all(0 <= share <= 1 for share in shares):
             raise ConfigError("colorizediffusion.objective: shares and thresholds must lie in 0…1, and phases be named")
-        if self.sketch_margin >= 0.5 or min(self.offset_noise, self.kl_weight) < 0:
-            raise ConfigError("colorizediffusion.objective: margins must stay under 0.5, weights not be negative")
+        if self.sketch_margin >= 0.5 or min(self.offset_noise, self.kl_weight, self.autoencoder_side) < 0:
+            raise ConfigError(
+                "colorizediffusion.objective: margins must stay under 0.5, weights and sizes not be negative"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,8 +238,11 @@ class ColorizeDiffusionConfig:
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
 
     def __post_init__(self) -> None:
-        if len(self.sketch_channels) != len(self.vae.channels):
-            raise ConfigError("colorizediffusion: sketch_channels and vae.channels must have the same number of levels")
+        if 2 ** (len(self.sketch_channels) - 1) != self.vae.stride:
+            raise ConfigError(
+                f"colorizediffusion: a latent stands for {self.vae.stride} pixels, which sketch_channels with "
+                f"{len(self.sketch_channels)} levels do not reach"
+            )
         if self.unet.token_channels != self.encoder.token_channels:
             raise ConfigError(
                 f"colorizediffusion: unet.token_channels ({self.unet.token_channels}) must be those of the encoder "

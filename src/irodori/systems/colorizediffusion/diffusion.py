@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from irodori.systems.colorizediffusion.config import Prediction, Sampler
+from irodori.systems.colorizediffusion.config import Prediction, Sampler, Spacing
 
 NUM_TIMESTEPS = 1000
 BETA_START, BETA_END = 0.00085, 0.012
@@ -58,18 +58,23 @@ def _like(factor: Tensor, values: Tensor) -> Tensor:
     return factor.view(-1, *(1,) * (values.ndim - 1))
 
 
-def make_sampler(sampler: Sampler, prediction: Prediction) -> Any:
-    """A scheduler of diffusers on this noise schedule; steps are spaced as in the release."""
+def make_sampler(sampler: Sampler, prediction: Prediction, spacing: Spacing = "leading") -> Any:
+    """A scheduler of diffusers on this noise schedule.
+
+    spacing: "leading", as in the release, begins below the last timestep, which many steps forgive (Euler and Heun have
+    diffusers' own spacing then); "trailing" begins where images are all noise, as samples do (Lin et al. 2024).
+    """
     import diffusers
 
-    leading = {"timestep_spacing": "leading", "steps_offset": 1}
+    own = {"timestep_spacing": "trailing"} if spacing == "trailing" else {}
+    placed = own or {"timestep_spacing": "leading", "steps_offset": 1}
     name, options = {
-        "dpm++2m": ("DPMSolverMultistepScheduler", leading),
-        "ddim": ("DDIMScheduler", {**leading, "clip_sample": False}),
-        "euler": ("EulerDiscreteScheduler", {}),
-        "euler-a": ("EulerAncestralDiscreteScheduler", {}),
-        "heun": ("HeunDiscreteScheduler", {}),
-        "unipc": ("UniPCMultistepScheduler", leading),
+        "dpm++2m": ("DPMSolverMultistepScheduler", placed),
+        "ddim": ("DDIMScheduler", {**placed, "clip_sample": False}),
+        "euler": ("EulerDiscreteScheduler", own),
+        "euler-a": ("EulerAncestralDiscreteScheduler", own),
+        "heun": ("HeunDiscreteScheduler", own),
+        "unipc": ("UniPCMultistepScheduler", placed),
     }[sampler]
     kind = {"eps": "epsilon", "v": "v_prediction"}[prediction]
     return getattr(diffusers, name)(trained_betas=betas().numpy(), prediction_type=kind, **options)

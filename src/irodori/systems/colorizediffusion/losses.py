@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from irodori.data.index import PART_NAMES
 from irodori.data.sample import Sample
 from irodori.image import PAPER
-from irodori.losses.reconstruction import masked_l1
 from irodori.systems.colorizediffusion.captions import ANY_COLOR, part_of_patches, phrases, text
 from irodori.systems.colorizediffusion.conditions import Reference, Separation, Told
 from irodori.systems.colorizediffusion.diffusion import NUM_TIMESTEPS, add_noise, target
@@ -58,14 +57,29 @@ def terms_of(system: ColorizeDiffusion, phase: str, batch: Sample) -> Terms:
 
 def autoencoder_terms(system: ColorizeDiffusion, batch: Sample) -> Terms:
     """L1 and a little KL divergence: latents stay near a standard normal (Rombach et al. 2022)."""
-    posterior = system.vae.encode(batch.color).latent_dist
+    color = seen_small(batch.color, system.config.objective.autoencoder_side)
+    posterior = system.vae.encode(color).latent_dist
     image = system.vae.decode(posterior.sample()).sample
     kl = posterior.kl().mean() / posterior.mean[0].numel()
     return {
-        "reconstruction": masked_l1(image, batch.color, torch.ones_like(batch.valid)),
+        "reconstruction": (image - color).abs().mean(),
         "kl": system.config.objective.kl_weight * kl,
         "_latent_deviation": posterior.mean.detach().std(),
     }
+
+
+def seen_small(image: Tensor, side: int) -> Tensor:
+    """Squares of `side` pixels: in one half of the steps cut out at a random place, in the other whole pictures, scaled.
+
+    side: 0 for pictures as they are.
+    """
+    height, width = image.shape[-2:]
+    if side == 0 or side >= min(height, width):
+        return image
+    if torch.rand(()) < 0.5:
+        return F.interpolate(image, (side, side), mode="area")
+    top, left = (int(torch.randint(length - side + 1, ())) for length in (height, width))
+    return image[..., top : top + side, left : left + side]
 
 
 def image_text_terms(system: ColorizeDiffusion, batch: Sample) -> Terms:

@@ -7,6 +7,7 @@ from typing import Any
 from diffusers import AutoencoderKL
 from torch import nn
 
+from irodori.systems.colorizediffusion.autoencoder import SmallAutoencoder
 from irodori.systems.colorizediffusion.blocks import ClassProjection, RecoveryTransformer
 from irodori.systems.colorizediffusion.config import ColorizeDiffusionConfig, VAEConfig
 from irodori.systems.colorizediffusion.image_text import ImageTextEncoder
@@ -41,7 +42,9 @@ def make_parts(config: ColorizeDiffusionConfig) -> dict[str, nn.Module]:
 
 
 def make_vae(config: VAEConfig, latent_channels: int) -> Any:
-    """The KL autoencoder of Stable Diffusion, at any width: a `diffusers.AutoencoderKL`, untyped as diffusers is."""
+    """The KL autoencoder of Stable Diffusion, at any width, or the small one; untyped as diffusers is."""
+    if config.kind == "small":
+        return SmallAutoencoder(config, latent_channels)
     levels = len(config.channels)
     return AutoencoderKL(
         in_channels=3, out_channels=3, latent_channels=latent_channels,

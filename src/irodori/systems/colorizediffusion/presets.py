@@ -145,18 +145,18 @@ _SMALL_SYSTEM = ColorizeDiffusionConfig(
     prediction="v",
     image_size=128,
     unet=UNetConfig(
-        channels=48, multipliers=(1, 2, 4), num_blocks=2, attention_levels=3, head_channels=24, token_channels=128,
-        norm_groups=16,
+        latent_channels=8, channels=64, multipliers=(1, 2, 3), num_blocks=1, attention_levels=3, head_channels=32,
+        token_channels=128, norm_groups=16,
     ),
-    vae=VAEConfig(channels=(16, 32, 64, 96), num_blocks=1, norm_groups=8, scaling=1.0),
-    sketch_channels=(16, 24, 48, 64),
+    vae=VAEConfig(kind="small", channels=(24, 48, 96), num_blocks=1, scaling=1.0),
+    sketch_channels=(8, 24, 48, 64),
     hints_start_at_zero=False,
     encoder=ImageTextConfig(
         image_size=64, patch_size=8, token_channels=128, vision=TowerConfig(channels=128, num_layers=4, num_heads=4),
         text=TowerConfig(channels=64, num_layers=2, num_heads=4), vocabulary_size=BYTE_VOCABULARY, alphabet="bytes",
         text_skip=0, text_length=32, reads_colors=True,
     ),
-    sampling=SamplingConfig(reference_scale=2.0),
+    sampling=SamplingConfig(reference_scale=2.0, spacing="trailing"),
 )  # fmt: skip
 _MOVED = WarpOptions(tps=0.03, move=0.2, scale=(0.6, 1.25), mirror=0.5, rotate_degrees=15)
 _SMALL_DATA = DataOptions(
@@ -164,29 +164,57 @@ _SMALL_DATA = DataOptions(
     sketch_warp=WarpOptions(tps=0.0, move=0.1, scale=(0.85, 1.15), mirror=0.5), no_reference=0.0,
 )  # fmt: skip
 _SMALL_TRAINING = TrainingOptions(
-    images=64_000, batch_size=16, learning_rate=5e-4, betas=(0.9, 0.99), weight_decay=0.01, warmup_images=1600,
+    images=24_000, batch_size=16, learning_rate=1e-3, betas=(0.9, 0.99), weight_decay=0.01, warmup_images=1600,
     decay="cosine", decay_start=0.0, gradient_clip=1.0, ema=0.998, seed=1,
 )  # fmt: skip
 SMALL_ENCODERS = Recipe(
     name="colorizediffusion/small-encoders",
-    about="First stage of what ships: autoencoder and image-text encoder, at 128 px",
-    system=replace(_SMALL_SYSTEM, objective=ObjectiveConfig(phases=("autoencoder", "image-text"), kl_weight=1e-3)),
+    about="First stage of what ships: autoencoder and image-text encoder",
+    system=replace(
+        _SMALL_SYSTEM,
+        objective=ObjectiveConfig(phases=("autoencoder", "image-text"), kl_weight=1e-3, autoencoder_side=64),
+    ),
     data=replace(_SMALL_DATA, recolor_share=0.0),
-    training=replace(_SMALL_TRAINING, images=32_000, learning_rate=2e-3, ema=0.99),
+    training=replace(_SMALL_TRAINING, learning_rate=2e-3, ema=0.99),
+)
+_CLEAN_SMALL = ObjectiveConfig(token_noise="none", reference_drop=0.2)
+SMALL_64 = Recipe(
+    name="colorizediffusion/small-64",
+    about="Second: stage I at 64 px, where most is learned; started from small-encoders",
+    system=replace(_SMALL_SYSTEM, image_size=64),
+    data=_SMALL_DATA,
+    training=replace(_SMALL_TRAINING, images=64_000),
 )
 SMALL_NOISY = Recipe(
     name="colorizediffusion/small-noisy",
-    about="Second: stage I with noise on the tokens; started from small-encoders",
+    about="Third: stage I at 128 px; started from small-64",
     system=_SMALL_SYSTEM,
     data=_SMALL_DATA,
-    training=_SMALL_TRAINING,
+    training=replace(_SMALL_TRAINING, images=24_000, learning_rate=5e-4, seed=2),
 )
 SMALL = replace(
     SMALL_NOISY,
     name="colorizediffusion/small",
     about="What ships: stage II, clean tokens; started from small-noisy",
-    system=replace(_SMALL_SYSTEM, objective=ObjectiveConfig(token_noise="none", reference_drop=0.2)),
-    training=replace(_SMALL_TRAINING, images=16_000, learning_rate=2e-4, seed=2),
+    system=replace(_SMALL_SYSTEM, objective=_CLEAN_SMALL),
+    training=replace(_SMALL_TRAINING, images=8_000, learning_rate=2e-4, warmup_images=320, ema=0.99, seed=3),
 )
-
-PRESETS = (SMALL_ENCODERS, SMALL_NOISY, SMALL, *VERSIONS, *ABLATIONS, TINY, TINY_V15, TINY_V2)
+SMALL_PRESETS = (
+    SMALL_ENCODERS, SMALL_64, SMALL_NOISY, SMALL,
+    replace(
+        SMALL_64,
+        name="colorizediffusion/small-64-refined",
+        about="Stage II at 64 px, for comparisons; started from small-64",
+        system=replace(SMALL_64.system, objective=_CLEAN_SMALL),
+        training=replace(SMALL.training, images=16_000),
+    ),
+    replace(
+        SMALL_64,
+        name="colorizediffusion/small-64-drop-0.5",
+        about="Table 5.3, Drop-0.5: no noise on tokens, as many images as small-64 and small-64-refined together; "
+        "started from small-encoders",
+        system=replace(SMALL_64.system, objective=_LATER),
+        training=replace(SMALL_64.training, images=80_000),
+    ),
+)  # fmt: skip
+PRESETS = (*SMALL_PRESETS, *VERSIONS, *ABLATIONS, TINY, TINY_V15, TINY_V2)

@@ -128,7 +128,7 @@ class ColorizeDiffusion(System):
         generators = noise.generators()
         shape = (self.config.unet.latent_channels, *(side // self.config.vae.stride for side in sketch.size))
         start = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
-        sampler = make_sampler(sampling.sampler, self.config.prediction)
+        sampler = make_sampler(sampling.sampler, self.config.prediction, sampling.spacing)
         latents = sample(predict, sampler, sampling.num_steps, start.to(reference.tokens.device), generators)
         image = self.vae.decode((latents / self.config.vae.scaling).to(self.dtype)).sample
         return image.float().clamp(-1, 1)

@@ -26,10 +26,10 @@ def files(tmp_path: Path) -> tuple[str, str, str]:
 def test_a_file_is_converted(irodori, files):
     authors, clip, output = files
     answer = irodori(*FROM, authors, "-o", output, "--with", clip, "--set", "prediction=v")
-    assert (answer.code, answer.err) == (0, "")
-    assert "ColorizeDiffusion v1, predicts v, 512 px, about " in answer.out
-    assert "GB of GPU memory" in answer.out
-    assert answer.out.strip().endswith("license CC BY-NC-SA 4.0")
+    assert answer.code == 0
+    assert "ColorizeDiffusion v1, predicts v, 512 px, about " in answer.err
+    assert "GB of GPU memory" in answer.err
+    assert answer.out.strip().endswith("colorizediffusion, license: CC BY-NC-SA 4.0")
     assert read_header(Path(output)).system == "colorizediffusion"
 
 
@@ -37,7 +37,8 @@ def test_a_file_is_converted(irodori, files):
     ("more", "message"),
     [
         ((), "--with clip=FILE"),
-        (("--with", "clip"), "expected ROLE=FILE"),
+        (("--with", "clip"), "write ROLE=FILE"),
+        (("--with", "names=tags.txt"), "--with names: this layout knows no such thing; use clip"),
     ],
 )
 def test_wrong_use_is_exit_code_2(irodori, files, more, message):

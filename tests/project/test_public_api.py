@@ -21,7 +21,10 @@ RECORDED = [
     "system_names",
 ]
 
-COLORIZER = ["from_pretrained", "run", "save_pretrained", "set_reference", "set_sketch", "weights_hash"]
+COLORIZER = [
+    *("checked_tags", "from_pretrained", "read_tags", "run", "save_pretrained", "set_reference", "set_sketch"),
+    *("tags", "weights_hash"),
+]
 RESULT = [
     *("choices", "color_pixels", "colors_only", "confidence", "explain", "hints", "image", "inked", "lines"),
     *("network_confidence", "network_warped", "pixels", "save", "warped_reference"),

@@ -12,10 +12,12 @@ import released
 from irodori.checkpoint import read_header, read_tensors
 from irodori.errors import ConfigError, WeightsError
 from irodori.systems import load_system, preset
-from irodori.systems.colorizediffusion.convert import config_of, convert, empty_state, fitted
+from irodori.systems.colorizediffusion.published import config_of, empty_state, fitted
 from irodori.systems.colorizediffusion.memory import estimate
 from irodori.systems.colorizediffusion.openclip import clip_tensors
 from irodori.systems.colorizediffusion.release import our_name, version_of
+from irodori.systems.convert import Converted, Wish
+from irodori.systems.convert import convert as convert_layout
 
 PRESETS = {"v1": "colorizediffusion/v1", "v1.5": "colorizediffusion/v1.5", "v2": "colorizediffusion/v2"}
 
@@ -82,13 +84,18 @@ def small(version: str) -> released.Weights:
     return {name: torch.ones(shape) for name, shape in released.small_shapes(version).items()}
 
 
+def convert(file: Path, output: Path, others=None, settings=None, full: bool = False) -> Converted:
+    wish = Wish(files=(file,), others=others or {}, settings=settings or {}, full=full)
+    return convert_layout("colorizediffusion", wish, output)
+
+
 @pytest.mark.parametrize("version", released.VERSIONS)
 def test_a_small_file_converts_and_loads(clip_file: Path, tmp_path: Path, version: str):
     name = "model.diffusion_model.input_blocks.4.1.proj_in.weight"
     weights = small(version)
     weights[name] = torch.arange(weights[name].numel()).float().view(weights[name].shape)
     file, output = write(tmp_path / "some-name.safetensors", weights), tmp_path / "model.safetensors"
-    said = convert(file, output, {"clip": clip_file}, {}, torch.float32)
+    said = convert(file, output, {"clip": clip_file}, full=True).notice
     prediction = "v" if version == "v2" else "eps"
     assert f"ColorizeDiffusion {version}, predicts {prediction}" in said
     system = load_system(output)
@@ -101,9 +108,9 @@ def test_half_precision_prediction_and_clip_inside_the_file(tmp_path: Path):
     """The prediction is never guessed from a name: what the version says holds unless it is set."""
     file, output = tmp_path / "mult-v.safetensors", tmp_path / "model.safetensors"
     write(file, small("v1") | clip_weights())
-    assert "predicts eps" in convert(file, output, {}, {}, torch.float16)
+    assert "predicts eps" in convert(file, output).notice
     assert {tensor.dtype for tensor in read_tensors(output).values()} == {torch.float16}
-    assert "predicts v" in convert(file, output, {}, {"prediction": "v"}, torch.float16)
+    assert "predicts v" in convert(file, output, settings={"prediction": "v"}).notice
     assert read_header(output).config["prediction"] == "v"
 
 
@@ -135,7 +142,7 @@ ADAPTER = "model.diffusion_model.output_blocks.5.1.transformer_blocks.0.attn2.to
 def test_files_that_do_not_fit_are_refused(clip_file: Path, tmp_path: Path, version: str, change, message: str):
     file, output = write(tmp_path / "file.safetensors", broken(version, change)), tmp_path / "out.safetensors"
     with pytest.raises(WeightsError, match=message):
-        convert(file, output, {"clip": clip_file}, {}, torch.float16)
+        convert(file, output, {"clip": clip_file})
     assert not output.exists()
 
 
@@ -148,15 +155,15 @@ def test_an_older_trees_file_is_named_as_such():
 def test_without_clip_the_remedy_is_named(tmp_path: Path):
     file = write(tmp_path / "file.safetensors", small("v1"))
     with pytest.raises(WeightsError, match="--with clip=FILE"):
-        convert(file, tmp_path / "out.safetensors", {}, {}, torch.float16)
+        convert(file, tmp_path / "out.safetensors")
 
 
 def test_widths_of_heads_can_be_set_and_are_checked(clip_file: Path, tmp_path: Path):
     file, output = write(tmp_path / "file.safetensors", small("v1")), tmp_path / "out.safetensors"
-    convert(file, output, {"clip": clip_file}, {"unet": {"head_channels": 16}}, torch.float16)
+    convert(file, output, {"clip": clip_file}, {"unet": {"head_channels": 16}})
     assert read_header(output).config["unet"]["head_channels"] == 16
     with pytest.raises(ConfigError, match="multiples"):
-        convert(file, output, {"clip": clip_file}, {"unet": {"head_channels": 24}}, torch.float16)
+        convert(file, output, {"clip": clip_file}, {"unet": {"head_channels": 24}})
 
 
 def test_clip_in_the_layout_of_transformers_is_the_same():

@@ -11,16 +11,19 @@ import torch.nn.functional as F
 from batches import plain_sample
 from irodori.data.index import PART_NAMES
 from irodori.data.sample import Sample
+from irodori.data.vocabulary import named_color
 from irodori.errors import ConfigError, InputError
+from irodori.image import from_uint8
 from irodori.systems import build_system, preset
 from irodori.systems.base import Guidance, Inputs
 from irodori.systems.irodori.config import GuidanceOptions, IrodoriConfig, LossWeights
 from irodori.systems.irodori.guidance import draw_guidance
 from irodori.systems.irodori.labels import HINTED, NUM_LABELS, balance, cell_shares
 from irodori.systems.irodori.losses import attention_loss, color_terms, drawn_lines, label_hits, offered_labels
-from irodori.systems.irodori.networks import Transport, convex_upsample
+from irodori.systems.irodori.networks import Transport, Transported, convex_upsample
 from irodori.systems.irodori.sources import Sources
 from irodori.systems.irodori.system import Irodori, features_at
+from irodori.systems.irodori.tags import COLOR_TAGS, seen_tags, with_tags
 from irodori.systems.irodori.uses import LEAST, use_bias
 
 TINY = preset("irodori/tiny").system
@@ -352,3 +355,62 @@ def test_ablations_train_and_color(changes: dict[str, object]):
 def test_impossible_configurations_are_refused(wrong: dict[str, object]):
     with pytest.raises(ConfigError, match="irodori"):
         IrodoriConfig(**wrong)
+
+
+# --- tags ------------------------------------------------------------------------------------------------------------
+
+
+def brought(color: float = 0.0, confidence: float = 0.5) -> Transported:
+    """Two heads on 2 x 2 cells."""
+    return Transported(
+        torch.full((1, 2, 3, 2, 2), color), torch.zeros(1, 2, 1, 2, 2), torch.full((1, 2, 1, 2, 2), confidence),
+        torch.zeros(1, 0, 2, 2),
+    )  # fmt: skip
+
+
+def part_logits(*cells: str) -> torch.Tensor:
+    """Sure of one part in each of four cells."""
+    logits = torch.full((1, len(PART_NAMES), 4), -20.0)
+    for cell, name in enumerate(cells):
+        logits[0, PART_NAMES.index(name), cell] = 20.0
+    return logits.view(1, -1, 2, 2)
+
+
+def test_a_tag_takes_its_share_where_its_part_is():
+    logits = part_logits("hair", "skin", "hair", "background")
+    red = from_uint8(torch.tensor(named_color("red")))
+    half = with_tags(brought(), logits, [("red_hair", 0.5)])
+    for cell, share in enumerate((0.5, 0.0, 0.5, 0.0)):
+        torch.testing.assert_close(half.colors[0, 1, :, cell // 2, cell % 2], share * red, atol=1e-6, rtol=0)
+        assert half.confidence[0, 0, 0, cell // 2, cell % 2].item() == pytest.approx(0.5 + 0.5 * share)
+    full, more = (with_tags(brought(), logits, [("red_hair", value)]).colors for value in (1.0, 3.0))
+    torch.testing.assert_close(full[0, 0, :, 0, 0], red, atol=1e-6, rtol=0)
+    torch.testing.assert_close(full, more)
+    torch.testing.assert_close(with_tags(brought(), logits, [("red_hair", 0.0)]).colors, brought().colors)
+
+
+def test_tags_of_one_part_are_mixed_and_of_two_parts_are_not():
+    logits = part_logits("hair", "skin", "hair", "background")
+    red, blue = (from_uint8(torch.tensor(named_color(name))) for name in ("red", "blue"))
+    mixed = with_tags(brought(), logits, [("red_hair", 1.5), ("blue_hair", 0.5), ("Blue skin", 1.0)]).colors[0, 0]
+    torch.testing.assert_close(mixed[:, 0, 0], 0.75 * red + 0.25 * blue, atol=1e-6, rtol=0)
+    torch.testing.assert_close(mixed[:, 0, 1], blue, atol=1e-6, rtol=0)
+    assert mixed[:, 1, 1].abs().max() < 1e-9
+
+
+def test_what_is_seen_has_the_names_of_its_colors():
+    palette = {"hair": "teal", "skin": "peach", "background": "white"}
+    cells = ("hair", "skin", "hair", "background")
+    image = torch.stack([from_uint8(torch.tensor(named_color(palette[name]))) for name in cells], 1).view(1, 3, 2, 2)
+    values = seen_tags(image.repeat_interleave(4, 2).repeat_interleave(4, 3), part_logits(*cells))[0].tolist()
+    seen = {tag for tag, value in zip(COLOR_TAGS, values, strict=True) if value == 1}
+    assert seen == {"teal_hair", "peach_skin", "white_background"}
+    assert all(value == 0 for tag, value in zip(COLOR_TAGS, values, strict=True) if tag.endswith(("eyes", "clothes")))
+
+
+def test_unknown_tags_and_attributes_are_refused():
+    system = tiny()
+    for tag in ("red_hiar", "glasses"):
+        with pytest.raises(InputError, match="no tag of this model"):
+            system.colorize(Inputs(plain_sample(1).sketch, guidance=Guidance(tags=((tag, 1.0),))))
+    assert system.read_tags(plain_sample(2).reference).shape == (2, len(system.tags))

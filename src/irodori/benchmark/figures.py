@@ -77,6 +77,8 @@ CASE_FIGURES: tuple[Figure, ...] = (
            meaning="between the colors of picture and reference, wherever they are"),
     Figure(name="edit_delta_e", title="ΔE to the wish", better="lower", tracks=("editing",), unit="ΔE2000",
            worst=100.0, digits=1, meaning="of the edited part's median color at scale 1"),
+    Figure(name="edit_success", title="edits that help", better="higher", tracks=("editing",), worst=0.0,
+           meaning="share of edits at scale 1 that bring the part nearer to the wish than it was before"),
     Figure(name="edit_spill", title="ΔE elsewhere", better="lower", tracks=("editing",), unit="ΔE2000", worst=100.0,
            digits=1, meaning="mean change of all other parts against the method's own picture before the edit"),
     Figure(name="edit_progress", title="progress to the wish", better="higher", tracks=("editing",), worst=0.0,

@@ -130,6 +130,14 @@ def _edit_delta_e(evidence: Evidence) -> float | None:
     return delta_e_lab(_median_lab(evidence.image, inside), _wish(edit)).item()
 
 
+def _edit_success(evidence: Evidence) -> float | None:
+    """1 where the part is nearer to the wish than before the edit, else 0; at scale 1."""
+    after, edit, inside = _edit_delta_e(evidence), evidence.case.edit, evidence.edited
+    if after is None or edit is None or inside is None or evidence.before is None:
+        return None
+    return float(after < delta_e_lab(_median_lab(evidence.before, inside), _wish(edit)).item())
+
+
 def _edit_progress(evidence: Evidence) -> float | None:
     """How far the part went from its color before to the one wished for, in L*a*b*: 0 = not at all, 1 = all the way."""
     edit, inside, before = evidence.case.edit, evidence.edited, evidence.before
@@ -174,6 +182,7 @@ _MEASURES: dict[str, Callable[[Evidence], float | None]] = {
     "reference_leak": _reference_leak,
     "palette_distance": _palette_distance,
     "edit_delta_e": _edit_delta_e,
+    "edit_success": _edit_success,
     "edit_spill": _edit_spill,
     "edit_progress": _edit_progress,
 }

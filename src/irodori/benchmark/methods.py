@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -41,7 +41,7 @@ class Question:
 class SystemMethod:
     """A system behind `Colorizer`: shipped name, weight file, folder or hub repository.
 
-    An edit is given as a hint in the part, because none of our systems takes tags.
+    An edit is given as its tag to a system that takes tags, to any other as a hint in the part.
     """
 
     kind: ClassVar[MethodKind] = "system"
@@ -60,8 +60,15 @@ class SystemMethod:
             "weights_sha256": self.colorizer.weights_hash,
             "image_size": str(self.colorizer.system.image_size),
             "seed": str(self.seed),
-            "edits": "as a hint in the middle of the part, between the color before and the color wished for",
+            "edits": "as a tag, as strong as the edit's scale"
+            if self.takes_tags
+            else "as a hint in the middle of the part, between the color before and the color wished for",
         }
+
+    @property
+    def takes_tags(self) -> bool:
+        """Whether edits are asked for in words."""
+        return "tags" in self.colorizer.system.takes
 
     def can_answer(self, case: Case) -> bool:
         """Any case."""
@@ -71,9 +78,8 @@ class SystemMethod:
         """The colored sketch, ``(H, W, 3)``."""
         case = question.case
         references = [question.root / name for name in case.references]
-        hints = _hints(question) if case.edit else ()
-        sketch = question.root / case.sketch
-        return self.colorizer(sketch, references, seed=self.seed + case.seed, hints=hints).pixels
+        wish = _tags(question.case.edit) if self.takes_tags else {"hints": _hints(question)}
+        return self.colorizer(question.root / case.sketch, references, seed=self.seed + case.seed, **wish).pixels
 
 
 class BaselineMethod:
@@ -124,7 +130,12 @@ def make_method(name: str, device: str = "auto", offline: bool = False, seed: in
     return SystemMethod(source, label, device, offline, seed)
 
 
-# --- edits as hints --------------------------------------------------------------------------------------------------
+# --- edits -----------------------------------------------------------------------------------------------------------
+
+
+def _tags(edit: Edit | None) -> dict[str, Any]:
+    """The edit as a tag; none at scale 0, which asks for nothing."""
+    return {"tags": {edit.tag: edit.scale}} if edit is not None and edit.scale > 0 else {}
 
 
 def _hints(question: Question) -> tuple[Hint, ...]:

@@ -156,7 +156,8 @@ class Scorer:
             image = to_tensor(read_answer(job.answer, scene.size))[0]
         except InputError as error:
             reason = job.reason or str(error).removeprefix(f"{job.answer} ")
-            return _failed(job, Evidence(job.case, scene, _stand_in(scene.truth, scene.sketch)), self.deep, reason)
+            stand_in = _stand_in(scene.truth, scene.sketch)
+            return _failed(job, Evidence(job.case, scene, stand_in, before=stand_in), self.deep, reason)
         evidence = Evidence(job.case, scene, image, _before(job.before, scene.size))
         parts = tuple((part.part, int(part.is_accurate), _rounded(part.mean_delta_e)) for part in evidence.parts)
         figures = {name: _rounded(value) for name, value in case_figures(evidence, self.deep.measures).items()}

@@ -13,7 +13,11 @@ from irodori.errors import InputError
 from irodori.weights import DEFAULT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from irodori.inference.batch import BatchReport, Done, Options
+    from irodori.inference.colorizer import Colorizer
+    from irodori.inference.plan import Job
 
 PATH = click.Path(path_type=Path)
 
@@ -71,6 +75,16 @@ class PointType(click.ParamType):
 @click.option("--hint", "hints", metavar="X,Y=COLOR", multiple=True, help="Color at a place, as 120,85=#ff8000; again.")
 @click.option("--palette", metavar="COLOR,...", multiple=True, help="Colors to choose from, as ff8000,2060c0.")
 @click.option("--snap", is_flag=True, help="Make each closed region one flat color, exactly one of the reference's.")
+@click.option(
+    "--tag", "tags", metavar="NAME[=VALUE]", multiple=True, help="What it should show, as red_hair=1.5; again."
+)
+@click.option(
+    "--sweep",
+    "sweeps",
+    metavar="NAME=A:B:STEPS",
+    multiple=True,
+    help="One sheet with a tag in steps, as red_hair=0:3:6; a second one: from top to bottom.",
+)
 @click.option("--overwrite", is_flag=True, help="Color again what is there already, and replace foreign files.")
 @click.option("--offline", is_flag=True, help="Never ask the network for weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines of text.")
@@ -80,6 +94,7 @@ def command(
     output: Path,
     model: str,
     device: str,
+    sweeps: tuple[str, ...],
     overwrite: bool,
     offline: bool,
     as_json: bool,
@@ -94,16 +109,35 @@ def command(
         if settings[name] and not references:
             raise click.UsageError(f"--{name} shows where in a reference the colors came from: give --reference too")
     start = time.perf_counter()
-    from irodori.inference.batch import Options, run_jobs
+    from irodori.inference.batch import Options
     from irodori.inference.colorizer import Colorizer
-    from irodori.inference.guidance import parse_hint, parse_palette, parse_references
+    from irodori.inference.guidance import parse_hint, parse_palette, parse_references, parse_tags
     from irodori.inference.plan import plan_jobs
 
     settings["hints"] = tuple(parse_hint(hint) for hint in settings["hints"])
     settings["palette"] = parse_palette(settings["palette"])
+    settings["tags"] = parse_tags(settings["tags"])
     options = Options(**settings)
     jobs = plan_jobs(sketches, parse_references(references), output)
     colorizer = Colorizer.from_pretrained(model, device=device, offline=offline)
+    return color_jobs(colorizer, jobs, options, sweeps, overwrite=overwrite, as_json=as_json, start=start)
+
+
+def color_jobs(
+    colorizer: Colorizer,
+    jobs: Sequence[Job],
+    options: Options,
+    sweeps: Sequence[str],
+    *,
+    overwrite: bool,
+    as_json: bool,
+    start: float,
+) -> int:
+    """Colors everything, or one sheet of a sweep, and tells what was done; returns the exit code."""
+    from irodori.inference.batch import run_jobs
+
+    if sweeps:
+        return _sweep(colorizer, jobs, options, sweeps, overwrite, as_json, start)
     on_done = _ignore if as_json else _print_done
     report = run_jobs(colorizer, jobs, options, overwrite=overwrite, on_done=on_done)
     if len(jobs) == 1 and report.failed:
@@ -112,6 +146,23 @@ def command(
         click.echo(json.dumps(_as_json(report, options, time.perf_counter() - start), ensure_ascii=False))
     _print_rest(report, as_json)
     return 1 if report.failed else 0
+
+
+def _sweep(
+    colorizer: Colorizer, jobs: Sequence[Job], options: Options, sweeps: Sequence[str], overwrite: bool, as_json: bool,
+    start: float,
+) -> int:  # fmt: skip
+    from irodori.editing.sweep import parse_sweep, write_sweep
+
+    if len(jobs) > 1:
+        raise InputError(f"a sweep is one sheet of one sketch, but there are {len(jobs)}: sweep them one by one")
+    write_sweep(colorizer, jobs[0], options, [parse_sweep(text) for text in sweeps], overwrite=overwrite)
+    seconds = time.perf_counter() - start
+    if as_json:
+        click.echo(json.dumps({"sheet": str(jobs[0].output), "sweeps": list(sweeps), "seconds": round(seconds, 3)}))
+    else:
+        click.echo(f"{jobs[0].output}  model {colorizer.name}  {' '.join(sweeps)}  {seconds:.1f} s")
+    return 0
 
 
 def _ignore(done: Done) -> None:

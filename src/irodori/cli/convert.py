@@ -1,4 +1,4 @@
-"""`irodori convert`: weights that others have published, as a weight file of ours."""
+"""`irodori convert`: published weights to weights of irodori."""
 
 from __future__ import annotations
 
@@ -6,49 +6,45 @@ from pathlib import Path
 
 import click
 
-IMPORTERS: dict[str, str] = {
-    "colorizediffusion": "irodori.systems.colorizediffusion.convert",
-}
-"""Name → module with `convert(file, output, more, changes, dtype)`, which writes the file and returns a line about it.
-
-more: further files by role, from --with.  changes: nested values, from --set.  dtype: of the tensors written.
-"""
-
 PATH = click.Path(path_type=Path)
 
 
 @click.command("convert")
-@click.argument("file", type=PATH)
-@click.option("--from", "importer", required=True, type=click.Choice(list(IMPORTERS)), help="Whose weights they are.")
-@click.option("-o", "--output", required=True, type=PATH, help="Weight file to write.")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
 @click.option(
-    "--with", "others", multiple=True, metavar="ROLE=FILE", help="A further file, e.g. clip=FILE; repeatable."
-)
-@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="What files cannot tell: prediction=v.")
-@click.option("--full", is_flag=True, help="Write 32-bit instead of 16-bit numbers.")
+    "--from", "layout", required=True, metavar="LAYOUT",
+    help="two-step-gan: TagGAN as its authors publish it (colorization, mapping, tagger).  resnet34: torchvision's.  "
+    "colorizediffusion: v1, v1.5 or v2 of its authors.",
+)  # fmt: skip
+@click.option("-o", "--output", required=True, type=PATH, help="New weight file (.safetensors).")
+@click.option(
+    "--with", "others", multiple=True, metavar="ROLE=FILE",
+    help="A further file; two-step-gan: names=FILE, the tags, one a line, in the order of the tagger's outputs; "
+    "colorizediffusion: clip=FILE, OpenCLIP ViT-H/14.",
+)  # fmt: skip
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE",
+    help="What files cannot tell; resnet34: preset=NAME, what is to be trained from it; colorizediffusion: prediction=v.",
+)  # fmt: skip
+@click.option("--full", is_flag=True, help="Keep 32-bit numbers; colorizediffusion is stored in 16 bit otherwise.")
 def command(
-    file: Path, importer: str, output: Path, others: tuple[str, ...], assignments: tuple[str, ...], full: bool
+    files: tuple[Path, ...], layout: str, output: Path, others: tuple[str, ...], settings: tuple[str, ...], full: bool
 ) -> None:
-    """Convert published weights; every tensor must be known and of the right shape.
+    """Turn published weights into a weight file that --model takes.
 
-    Mind the license of what you convert: it stays that of its authors.
+    Pickled files are opened here and nowhere else, and only for the tensors in them.
     """
-    from importlib import import_module
-
-    import torch
-
     from irodori.config import parse_assignments
+    from irodori.systems.convert import Wish, convert
 
-    dtype = torch.float32 if full else torch.float16
-    convert = import_module(IMPORTERS[importer]).convert
-    click.echo(convert(file, output, _files(others), parse_assignments(assignments), dtype))
+    wish = Wish(files=files, others=dict(map(_role, others)), settings=parse_assignments(settings), full=full)
+    done = convert(layout, wish, output)
+    click.echo(f"{click.format_filename(output)}: {done.system}, license: {done.license}")
+    click.echo(f"notice: {done.notice}", err=True)
 
 
-def _files(pairs: tuple[str, ...]) -> dict[str, Path]:
-    files = {}
-    for pair in pairs:
-        role, equals, path = pair.partition("=")
-        if not equals or not role or not path:
-            raise click.UsageError(f"--with {pair}: expected ROLE=FILE, for example clip=open_clip_model.safetensors")
-        files[role] = Path(path)
-    return files
+def _role(text: str) -> tuple[str, Path]:
+    role, _, path = text.partition("=")
+    if not role or not path:
+        raise click.UsageError(f"--with {text}: write ROLE=FILE, such as names=tags.txt")
+    return role, Path(path)

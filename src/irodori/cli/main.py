@@ -16,11 +16,14 @@ from irodori.errors import IrodoriError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "colorize": ("irodori.cli.colorize", "Color sketches after reference pictures."),
+    "edit": ("irodori.cli.edit", "Go on from a colored drawing: change tags, hints, references."),
+    "tags": ("irodori.cli.tags", "List the tags that a model sees in a picture."),
     "extract-sketch": ("irodori.cli.extract_sketch", "Make line drawings from pictures."),
     "prepare": ("irodori.cli.prepare", "Build a checked data set from pictures."),
     "train": ("irodori.cli.train", "Train a system."),
     "evaluate": ("irodori.cli.evaluate", "Measure a model on a data set."),
-    "convert": ("irodori.cli.convert", "Convert weights that others have published."),
+    "evaluate-tags": ("irodori.cli.evaluate_tags", "Measure how well a model reads tags."),
+    "convert": ("irodori.cli.convert", "Turn published weights into weights of irodori."),
     "benchmark": ("irodori.cli.benchmark", "Build the benchmark, run methods on it, score and compare them."),
     "study": ("irodori.cli.study", "Let people choose between two methods, and rank by their choices."),
     "models": ("irodori.cli.models", "List the models that are at hand."),

@@ -48,6 +48,7 @@ def compose(draft: Draft) -> Sample:
         parts=parts,
         reference_parts=reference_parts.index_fill(0, lone, -1),
         lines=line_share(drawing),
+        tags=draft.tags,
     )
 
 

@@ -113,6 +113,7 @@ class PairDataset(Dataset[Draft]):
         return replace(
             self._lit(draft, generator),
             kinds=("self",),
+            tags=(drawing.tags,),
             offset=torch.from_numpy(offset.astype(np.float32))[None],
             warp=random_warp(self.image_size, self.options.self_warp, generator),
         )
@@ -146,7 +147,7 @@ class PairDataset(Dataset[Draft]):
         shown = layers_of(drawing, own_palette(drawing.parts), shared_numbers(drawing.parts), known)
         draft = self.plain_draft(drawing, shown, generator)
         layers = layers_of(source, palette, shared_numbers(source.parts), known)
-        return replace(draft, kinds=("recolor",), source=layers, warp=warp)
+        return replace(draft, kinds=("recolor",), source=layers, warp=warp, tags=(source.tags,))
 
     # ----------------------------------------------------------------------------------------------------- shared
 
@@ -174,6 +175,7 @@ class PairDataset(Dataset[Draft]):
             warp=no_warp(),
             offset=torch.zeros(1, 3),
             light=no_light(),
+            tags=((),),
         )
 
     def _palette(self, parts: Sequence[Part], generator: np.random.Generator) -> list[Color]:

@@ -32,6 +32,7 @@ class Draft(Batched):
     warp: moves the reference.
     offset: ``(B, 3)`` levels added to the truth, and so to the reference, of self pairs.
     light: multiplied onto the reference.
+    tags: of what the reference shows (`Sample.tags`).
     """
 
     kinds: tuple[Kind, ...]
@@ -46,3 +47,4 @@ class Draft(Batched):
     warp: Warp
     offset: Tensor
     light: Light
+    tags: tuple[tuple[str, ...], ...]

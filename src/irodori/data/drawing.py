@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -22,11 +22,13 @@ class Drawing:
     """planes: ``(3 + K, H, W)`` uint8: base RGB, then the coverages of `parts`; a picture is a base without parts.
 
     own_sketch: ``(1, H, W)`` uint8, the artist's line drawing, where there is one.
+    tags: what the data set says of it.
     """
 
     parts: tuple[Part, ...]
     planes: Tensor
     own_sketch: Tensor | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def nbytes(self) -> int:
@@ -42,10 +44,11 @@ def load(root: Path, item: Item, image_size: int) -> Drawing:
         planes = scaled(packed, image_size)
     else:
         planes = np.ascontiguousarray(resize(stored, size).transpose(2, 0, 1))
+    drawing = Drawing(item.parts, torch.from_numpy(planes), tags=item.tags)
     if not item.sketch:
-        return Drawing(item.parts, torch.from_numpy(planes))
+        return drawing
     sketch = resize(read_stored(root / item.sketch, gray=True), size)
-    return Drawing(item.parts, torch.from_numpy(planes), torch.from_numpy(np.ascontiguousarray(sketch))[None])
+    return replace(drawing, own_sketch=torch.from_numpy(np.ascontiguousarray(sketch))[None])
 
 
 def scaled(planes: Pixels | Floats, size: int) -> Pixels:

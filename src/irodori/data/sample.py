@@ -24,6 +24,8 @@ class Sample(Batched):
     reference_parts: the same for the reference.
     lines: ``(B, 1, H, W)`` in 0…1, the share of a pixel of `color` that is drawn line; 0 in pictures, where nobody
         knows.
+    tags: for each image what the data set says of the drawing that the reference shows; empty where nothing is known.
+        Words for colors are those of the drawing as it was prepared, before any palette or offset.
     """
 
     sketch: Tensor
@@ -34,3 +36,4 @@ class Sample(Batched):
     parts: Tensor
     reference_parts: Tensor
     lines: Tensor
+    tags: tuple[tuple[str, ...], ...] = ()

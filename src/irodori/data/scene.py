@@ -34,7 +34,8 @@ def side_by_side(first: Drawing, second: Drawing, generator: np.random.Generator
         left = round(inset) if (number == 0) != mirrored else size - side - round(inset)
         top = size - side if generator.random() < 0.5 else round(top)
         _paste(canvas[:, top : top + side, left : left + side], figure, [keys[key] for key in _keys(figure, number)])
-    return Drawing(tuple(parts), torch.from_numpy(np.rint(canvas).clip(0, 255).astype(np.uint8)))
+    planes = torch.from_numpy(np.rint(canvas).clip(0, 255).astype(np.uint8))
+    return Drawing(tuple(parts), planes, tags=tuple(dict.fromkeys((*first.tags, *second.tags))))
 
 
 def _keys(figure: Drawing, number: int) -> list[Hashable]:

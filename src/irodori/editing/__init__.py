@@ -1,1 +1,1 @@
-"""Edits as data, and what they do to embeddings and masks: pure functions."""
+"""Edits as data: what made a coloring, read from its file, changed, and done again on this or another sketch."""

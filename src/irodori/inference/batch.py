@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -35,7 +35,7 @@ class Options:
     attention: a file, or for several sketches a folder, for pictures of where the points looked; None: not wanted.
     points: ``(x, y)`` in sketch pixels for those pictures; empty: chosen by the program.
     explain: a file or a folder for pictures of which part of the references colored which part of the sketch.
-    hints, palette, snap: see `Colorizer.run`; hints are for a single sketch.
+    hints, palette, snap, tags: see `Colorizer.run`; hints are for a single sketch.
     """
 
     lines: LineMode = "keep"
@@ -48,6 +48,7 @@ class Options:
     hints: tuple[Hint, ...] = ()
     palette: tuple[Color, ...] = ()
     snap: bool = False
+    tags: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_lines(self.lines)
@@ -94,6 +95,7 @@ def run_jobs(
     overwrite: also outputs that are there already, whoever made them.  on_done: called after each written file.
     """
     options = options or Options()
+    options = replace(options, tags=colorizer.checked_tags(options.tags))
     check_side_pictures(jobs, options.attention, options.explain)
     _check_guidance(colorizer, jobs, options)
     runner, report = _Runner(colorizer, options), BatchReport()
@@ -152,7 +154,8 @@ class _Runner:
         result = self._color(job)
         for path, pixels in self._side_pictures(attention, explanation, result, job):
             write_image(path, pixels)
-        result.save(job.output, extra={key: value for key, value in wanted.items() if value})
+        given = {key: value for key, value in wanted.items() if value}
+        result.save(job.output, extra=given | file_names(job))
         return Done(job, result.notices, result.provenance, time.perf_counter() - start, attention, explanation)
 
     def _color(self, job: Job) -> Result:
@@ -160,11 +163,12 @@ class _Runner:
         self.colorizer.set_sketch(job.sketch, polarity=options.polarity, image_size=options.image_size)
         if (job.references, job.parts) != self.references:
             self.references = None  # if one of them cannot be read, the next job must not believe that it is set
-            self.colorizer.set_reference(_references(job))
+            self.colorizer.set_reference(references_of(job))
             self.references = job.references, job.parts
         return self.colorizer.run(
-            options.seed, options.lines, hints=options.hints, palette=options.palette, snap=options.snap
-        )
+            options.seed, options.lines,
+            hints=options.hints, palette=options.palette, snap=options.snap, tags=options.tags,
+        )  # fmt: skip
 
     def _fingerprint(self, job: Job) -> dict[str, str]:
         """Inputs, model and options: two outputs with the same fingerprint are the same picture."""
@@ -175,21 +179,13 @@ class _Runner:
             "polarity": self.options.polarity,
             "image_size": str(size),
             "seed": str(self.options.seed),
-            "sketch_sha256": content_hash(job.sketch),
-            "reference_sha256": " ".join(self._reference_hash(path) for path in job.references),
-            **describe(self.options.hints, self.options.palette, self.options.snap, job.parts),
+            **input_hashes(job, self.hashes),
+            **describe(self.options.hints, self.options.palette, self.options.snap, job.parts, self.options.tags),
         }
-
-    def _reference_hash(self, path: Path) -> str:
-        if path not in self.hashes:
-            self.hashes[path] = content_hash(path)
-        return self.hashes[path]
 
     def _is_current(self, output: Path, wanted: dict[str, str], pictures: Sequence[Path]) -> bool:
         """Whether the output is what this job would make; InputError if it is not even a file of this program."""
-        found = _provenance(output)
-        if found is None:
-            raise InputError(f"{output} exists and was not made by irodori: choose another output, or --overwrite it")
+        found = refuse_foreign(output)
         matches = wanted["weights"] != "" and all(found.get(key, "") == value for key, value in wanted.items())
         return matches and all(path.exists() for path in pictures)
 
@@ -209,7 +205,7 @@ class _Runner:
         return found
 
 
-def _references(job: Job) -> list[Path] | dict[str, list[Path]]:
+def references_of(job: Job) -> list[Path] | dict[str, list[Path]]:
     """A job's references as `Colorizer.set_reference` takes them."""
     if not any(job.parts):
         return list(job.references)
@@ -219,6 +215,21 @@ def _references(job: Job) -> list[Path] | dict[str, list[Path]]:
     return found
 
 
+def input_hashes(job: Job, known: dict[Path, str] | None = None) -> dict[str, str]:
+    """SHA-256 of the inputs for provenance; `known` remembers those of references from one job to the next."""
+    hashes = {} if known is None else known
+    for path in job.references:
+        hashes[path] = hashes.get(path) or content_hash(path)
+    references = " ".join(hashes[path] for path in job.references)
+    return {"sketch_sha256": content_hash(job.sketch), "reference_sha256": references}
+
+
+def file_names(job: Job) -> dict[str, str]:
+    """Names of the inputs for provenance, without their folders, which are private; those of references as JSON."""
+    names = [path.name for path in job.references]
+    return {"sketch": job.sketch.name} | ({"references": json.dumps(names, ensure_ascii=False)} if names else {})
+
+
 def content_hash(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal digits; InputError if it cannot be read."""
     try:
@@ -226,6 +237,14 @@ def content_hash(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): check the path") from error
+
+
+def refuse_foreign(output: Path) -> dict[str, str]:
+    """What a file in the place of an output says about itself; InputError if it is not of this program."""
+    found = _provenance(output) if output.exists() else {}
+    if found is None:
+        raise InputError(f"{output} exists and was not made by irodori: choose another output, or --overwrite it")
+    return found
 
 
 def _provenance(path: Path) -> dict[str, str] | None:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from irodori.checkpoint import Header, read_header, save
 from irodori.config import to_dict
+from irodori.data.vocabulary import color_of
 from irodori.errors import InputError
 from irodori.image import Geometry, Pixels, to_pixels
 from irodori.image_io import ImageSource, over_paper, read_image
@@ -28,6 +29,7 @@ from irodori.inference.guidance import (
     by_part,
     checked_color,
     checked_hints,
+    checked_tags,
     color_tensor,
     describe,
     hint_tensor,
@@ -114,19 +116,20 @@ class Colorizer:
         hints: Sequence[Hint] = (),
         palette: Sequence[Color] = (),
         snap: bool = False,
+        tags: Mapping[str, float] | None = None,
     ) -> Result:
         """Colors a sketch after one or several references, or after none.
 
         Images are paths, PIL images or arrays; references for named parts: ``{"hair": a, "clothes": b, "": c}``.
         lines: "keep" the artist's, the "model"'s, or "none".
         polarity: "dark" or "light" lines, or "auto".  image_size: longest side at which the network works, 64…1024.
-        hints, palette, snap: see `run`.
+        hints, palette, snap, tags: see `run`.
         Raises InputError for anything that cannot be used.
         """
         check_lines(lines)
         self.set_sketch(sketch, polarity=polarity, image_size=image_size)
         self.set_reference(reference)
-        return self.run(seed=seed, lines=lines, hints=hints, palette=palette, snap=snap)
+        return self.run(seed=seed, lines=lines, hints=hints, palette=palette, snap=snap, tags=tags)
 
     def set_sketch(
         self, sketch: ImageSource, *, polarity: Polarity = "auto", image_size: int | None = None
@@ -161,12 +164,15 @@ class Colorizer:
         hints: Sequence[Hint] = (),
         palette: Sequence[Color] = (),
         snap: bool = False,
+        tags: Mapping[str, float] | None = None,
     ) -> Result:
         """Colors what was set; encodings are kept for the next run.
 
         hints: colors at places; the closed region around each gets exactly its color, whatever the system.
         palette: colors to choose from, for systems that take one.
         snap: makes every closed region one flat color, and that exactly a color of the references.
+        tags: how strong tags should be, such as ``{"red_hair": 1.5}``, for systems that take them; 0 is none, 1 as in
+            a picture that shows it, at most 5.  Other tags of the same part give way.
         """
         check_lines(lines)
         if self._sketch is None:
@@ -174,7 +180,8 @@ class Colorizer:
         geometry = self._geometry(self._sketch.lines)
         hints = checked_hints(hints, geometry.size)
         palette = tuple(checked_color(color) for color in palette)
-        guidance = self._guidance(hints, palette, geometry)
+        tags = self.checked_tags(tags or {})
+        guidance = self._guidance(hints, palette, tags, geometry)
         check_steering(lines, hints, snap)
         self._encode(geometry)
         output: Output = self.system.paint(self._sketch_code, self._reference_code, Noise((seed,)), guidance)
@@ -184,7 +191,7 @@ class Colorizer:
             mode=lines,
             correspondence=self._correspondence(output.attention, geometry),
             notices=self._sketch.notices,
-            provenance=self._provenance(seed, lines) | _given(describe(hints, palette, snap, self._parts)),
+            provenance=self._provenance(seed, lines) | _given(describe(hints, palette, snap, self._parts, tags)),
             hints=hints,
             choices=self._choices(guidance, hints, palette) if snap else None,
             inked=self.system.draws_lines,
@@ -192,7 +199,32 @@ class Colorizer:
             network_confidence=_confidence_pixels(output.confidence, geometry),
         )
 
-    def _guidance(self, hints: tuple[Hint, ...], palette: tuple[Color, ...], geometry: Geometry) -> Guidance:
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags that the model knows; none of a system that takes no tags."""
+        return self.system.tags
+
+    @torch.inference_mode()
+    def read_tags(self, picture: ImageSource) -> dict[str, float]:
+        """How sure the model is of each of its tags in a picture, 0…1.
+
+        Raises InputError for a picture that cannot be read, and for a model that knows no tags.
+        """
+        if not self.tags:
+            raise InputError(f"the model {self.name} knows no tags: use the model irodori-base")
+        pixels = over_paper(read_image(picture))
+        values = self.system.read_tags(self._network_input(self._geometry(pixels), pixels))[0].tolist()
+        return dict(zip(self.tags, values, strict=True))
+
+    def checked_tags(self, tags: Mapping[str, float]) -> dict[str, float]:
+        """Tags by the names that the model has for them; InputError for one that it does not know or take."""
+        found = checked_tags(tags, self.tags)
+        self.system.check_guidance(Guidance(tags=tuple(found.items())))
+        return found
+
+    def _guidance(
+        self, hints: tuple[Hint, ...], palette: tuple[Color, ...], tags: Mapping[str, float], geometry: Geometry
+    ) -> Guidance:
         """What the system is told; a system that takes no hints has them laid on its color layer alone."""
         told = hint_tensor(hints, geometry) if "hints" in self.system.takes else None
         colors = color_tensor(palette)
@@ -200,15 +232,17 @@ class Colorizer:
             None if told is None else told.to(self.device),
             None if colors is None else colors.to(self.device),
             self._uses,
+            tuple(tags.items()),
         )
         self.system.check_guidance(guidance)
         return guidance
 
     def _choices(self, guidance: Guidance, hints: tuple[Hint, ...], palette: tuple[Color, ...]) -> Pixels:
-        """Colors that flats may have: those of the references, and of guidance that the system was told."""
+        """Colors that flats may have: those of the references, and those that the system was told of."""
         if self._dominant is None:
             self._dominant = dominant_colors(self._references)
         told = [*palette, *(hint.color for hint in hints if guidance.hints is not None)]
+        told += [color for tag, value in guidance.tags if value > 0 and (color := color_of(tag)) is not None]
         return np.concatenate([self._dominant, np.array(told, np.uint8).reshape(-1, 3)])
 
     def _geometry(self, pixels: Pixels) -> Geometry:

@@ -1,4 +1,4 @@
-"""What the artist steers with: hints, a palette, references for named parts; as values, as text and as tensors."""
+"""What the artist steers with: hints, a palette, references for parts, tags; as values, as text and as tensors."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from irodori.color import parse_hex, to_hex
 from irodori.data.index import PART_NAMES
+from irodori.data.vocabulary import find_tag, normal
 from irodori.errors import InputError
 from irodori.image import Geometry, from_uint8
 
@@ -21,6 +22,10 @@ Color = tuple[int, int, int]
 
 ALL_PARTS = ""
 """As a part name: all parts that no other reference is given for."""
+
+
+MAX_TAG = 5.0
+"""Largest value of a tag: 1 is as in a picture that shows it, more is stronger (Yan et al. 2023, section 4.4)."""
 
 
 class Hint(NamedTuple):
@@ -61,6 +66,17 @@ def checked_part(name: str) -> str:
     return name
 
 
+def checked_tags(tags: Mapping[str, float], known: Sequence[str]) -> dict[str, float]:
+    """Tags as the model calls them, and their values; InputError for an unknown name or a value outside 0…5.
+
+    known: the tags of the model; none, and names are only brought into their usual spelling.
+    """
+    for name, value in tags.items():
+        if not 0 <= value <= MAX_TAG:  # also False for NaN
+            raise InputError(f"the tag {name} cannot be {value:g}: 0 is none, 1 as usual, {MAX_TAG:g} the strongest")
+    return {find_tag(name, known) if known else normal(name): float(value) for name, value in tags.items()}
+
+
 # --- text ------------------------------------------------------------------------------------------------------------
 
 
@@ -97,6 +113,26 @@ def parse_color(text: str) -> Color:
         raise InputError(f"{text!r} is not a color: write it as #rrggbb, such as #ff8000") from None
 
 
+def parse_tags(texts: Sequence[str]) -> dict[str, float]:
+    """``"NAME"`` and ``"NAME=VALUE"`` to names and values; of a name that is there twice, the last value.
+
+    >>> parse_tags(["red_hair=1.5", "blue eyes"])
+    {'red_hair': 1.5, 'blue_eyes': 1.0}
+    """
+    return dict(_parse_tag(text) for text in texts)
+
+
+def _parse_tag(text: str) -> tuple[str, float]:
+    name, equals, value = text.partition("=")
+    try:
+        number = float(value) if equals else 1.0
+    except ValueError:
+        number = math.nan
+    if not normal(name) or not math.isfinite(number):
+        raise InputError(f"{text!r} is not a tag: write its name, and how strong it should be, such as red_hair=1.5")
+    return normal(name), number
+
+
 def parse_references(texts: Sequence[str]) -> dict[str, list[Path]]:
     """``"FILE"`` and ``"PART=FILE"`` to files for each part; a file that exists is a file, whatever its name.
 
@@ -121,13 +157,16 @@ def _part_of(part: str, text: str) -> str:
         raise InputError(f"there is no file {text}, and {error}") from None
 
 
-def describe(hints: Sequence[Hint], palette: Sequence[Color], snap: bool, parts: Sequence[str]) -> dict[str, str]:
+def describe(
+    hints: Sequence[Hint], palette: Sequence[Color], snap: bool, parts: Sequence[str], tags: Mapping[str, float]
+) -> dict[str, str]:
     """Steering in words that provenance keeps; an empty text: not given.  parts: for each reference."""
     return {
         "hints": " ".join(f"{hint.x:g},{hint.y:g}={to_hex(hint.color)}" for hint in hints),
         "palette": " ".join(to_hex(color) for color in palette),
         "snap": "yes" if snap else "",
         "reference_parts": " ".join(part or "*" for part in parts) if any(parts) else "",
+        "tags": " ".join(f"{name}={value:g}" for name, value in tags.items()),
     }
 
 

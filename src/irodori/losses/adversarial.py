@@ -1,7 +1,8 @@
-"""Least-squares GAN objectives (Mao et al. 2017)."""
+"""GAN objectives: least squares (Mao et al. 2017), and the logarithms of Goodfellow et al. 2014."""
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -13,3 +14,13 @@ def lsgan_discriminator(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
 def lsgan_generator(fake_scores: Tensor) -> Tensor:
     """``(D(fake) - 1)^2``, mean over patches; 0 when every patch passes for real."""
     return (fake_scores - 1).square().mean()
+
+
+def log_discriminator(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
+    """``-log D(real) - log(1 - D(fake))``, mean over patches, of unbounded scores; 2 log 2 when nothing is known."""
+    return F.softplus(-real_scores).mean() + F.softplus(fake_scores).mean()
+
+
+def log_generator(fake_scores: Tensor) -> Tensor:
+    """``-log D(fake)``, mean over patches: the form that does not saturate (Goodfellow et al. 2014, section 3)."""
+    return F.softplus(-fake_scores).mean()

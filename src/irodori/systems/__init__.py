@@ -20,12 +20,14 @@ from irodori.systems.irodori.system import Irodori
 from irodori.systems.recipe import Recipe
 from irodori.systems.scft import presets as scft_presets
 from irodori.systems.scft.system import SCFT
+from irodori.systems.taggan import presets as taggan_presets
+from irodori.systems.taggan.system import TagGAN
 
-SYSTEMS: dict[str, type[System]] = {system.name: system for system in (Irodori, SCFT, ColorizeDiffusion)}
+SYSTEMS: dict[str, type[System]] = {system.name: system for system in (Irodori, SCFT, TagGAN, ColorizeDiffusion)}
 
 PRESETS: dict[str, Recipe] = {
     recipe.name: recipe
-    for module in (irodori_presets, scft_presets, colorizediffusion_presets)
+    for module in (irodori_presets, scft_presets, taggan_presets, colorizediffusion_presets)
     for recipe in module.PRESETS
 }
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from irodori.checkpoint import check_keys
 from irodori.data.sample import Sample
 from irodori.errors import InputError
 from irodori.image import pad_mask, pad_reference, pad_sketch
@@ -38,12 +40,14 @@ class Guidance:
     palette: ``(B, M, 3)`` colors in [-1, 1] to choose from, without a place.
     uses: for each reference the part names that it is for, such as ``("hair",)``; an empty one: for all parts that no
         other reference names.
+    tags: names and values, such as ``("red_hair", 1.0)``: 0 = not at all, 1 = as in a picture that shows it.
     masks: what is foreground, so that backgrounds are matched with backgrounds.
     """
 
     hints: Tensor | None = None
     palette: Tensor | None = None
     uses: tuple[tuple[str, ...], ...] = ()
+    tags: tuple[tuple[str, float], ...] = ()
     masks: Masks | None = None
 
     @property
@@ -53,6 +57,7 @@ class Guidance:
             "hints": self.hints is not None,
             "palette": self.palette is not None,
             "uses": any(self.uses),
+            "tags": bool(self.tags),
             "masks": self.masks is not None,
         }
         return frozenset(kind for kind, is_given in given.items() if is_given)
@@ -147,7 +152,7 @@ class System(nn.Module, ABC):
 
     MUST: build from its config alone; be deterministic given `noise`; keep frozen parts out of every phase; accept
     any input size from 17x31 up; work without a reference.
-    CAN: return attention, warped reference, confidence, log-probability; take guidance.
+    CAN: return attention, warped reference, confidence, log-probability; take guidance; read tags.
 
     `colorize` is `paint(encode_sketch(...), encode_references(...))`; the halves are separate so that an interactive
     user pays for an encoding once.  Sketches have sizes that are multiples of `size_multiple`, references of
@@ -170,6 +175,11 @@ class System(nn.Module, ABC):
         """The frozen feature network of the perceptual losses, once `use_features` has given one."""
         return self._frozen_features[0] if self._frozen_features else None
 
+    def start_from(self, path: Path, weights: Mapping[str, Tensor]) -> None:
+        """Takes the weights of another run, read from `path`, to train further; WeightsError if they do not fit."""
+        check_keys(path, self.state_dict(), weights)
+        self.load_state_dict(weights)
+
     def use_features(self, features: Features) -> None:
         """Gives the system a frozen feature network for training; it is neither trained nor saved."""
         self._frozen_features = [features]
@@ -183,6 +193,18 @@ class System(nn.Module, ABC):
     def image_size(self) -> int:
         """Longest side, in pixels, at which the network does its best work (its training size)."""
         return int(self.config.image_size)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags that it knows, in the order of `read_tags`; none in a system that does not take them."""
+        return ()
+
+    def read_tags(self, image: Tensor) -> Tensor:
+        """How sure it is of each of its tags in pictures ``(B, 3, H, W)``: ``(B, len(tags))`` in 0…1.
+
+        Sides are multiples of `size_multiple`.  Only of systems that have `tags`.
+        """
+        raise NotImplementedError(self.name)
 
     @abstractmethod
     def phases(self) -> tuple[Phase, ...]:

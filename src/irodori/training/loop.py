@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from irodori.checkpoint import Header, check_keys, save
+from irodori.checkpoint import Header, save
 from irodori.config import to_dict
 from irodori.data.compose import compose
 from irodori.data.dataset import PairDataset
@@ -244,9 +244,7 @@ class Session:
 
 def initialize_from(system: System, path: Path) -> None:
     """Starts from the weights of another run of the same network (its training size may differ)."""
-    weights = load_system(path).state_dict()
-    check_keys(path, system.state_dict(), weights)
-    system.load_state_dict(weights)
+    system.start_from(path, load_system(path).state_dict())
 
 
 def clipped_step(

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from benches import HAIR, WISH, answer, draw, make_bench
@@ -138,6 +139,40 @@ def test_an_edit_is_a_hint_in_the_part(bench, tmp_path):
     assert (full[40, 28] == before[40, 28]).all()
     assert "hint" in read_method(folder).about["edits"]
     assert sum(guidance.hints is not None for guidance in system.given) == 4
+
+
+class TagSystem(MirrorSystem):
+    """The mirror, where a tag whitens the picture as far as its value says."""
+
+    takes = frozenset({"tags"})
+    tags = ("red_hair",)
+
+    def paint(self, sketch_code, reference_code, noise, guidance):
+        output = super().paint(sketch_code, reference_code, noise, guidance)
+        return replace(output, image=output.image.lerp(torch.ones(()), dict(guidance.tags).get("red_hair", 0.0)))
+
+
+def test_an_edit_is_a_tag_for_who_takes_tags(bench, tmp_path):
+    system = TagSystem()
+    folder = answer_cases(bench, tmp_path / "results", Asked(system), QUIET)
+    before, none, half, full = (
+        np.asarray(Image.open(folder / "answers" / f"edit-0{name}.png"))[40, 28].astype(int)
+        for name in ("", "-0", "-0.5", "-1")
+    )
+    assert (none == before).all()
+    assert np.abs(half - (before + 255) / 2).max() <= 1
+    assert (full == 255).all()
+    assert "tag" in read_method(folder).about["edits"]
+    assert all(guidance.hints is None for guidance in system.given)
+
+
+def test_a_tag_that_the_system_does_not_know_is_a_failure(bench, tmp_path):
+    system = TagSystem()
+    system.tags = ("blue_hair",)
+    folder = answer_cases(bench, tmp_path / "results", Asked(system), QUIET)
+    failed = read_method(folder).failed
+    assert "'red_hair' is no tag of this model" in failed["edit-0-1"]
+    assert "edit-0-0" not in failed
 
 
 def test_edits_without_parts_or_pixels(bench, tmp_path):

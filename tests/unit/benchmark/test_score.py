@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benches import HAIR, SKIN, answer, draw, make_bench, write_answers
+from benches import HAIR, SKIN, WISH, answer, draw, make_bench, write_answers
 from irodori.benchmark.answers import add_pictures
 from irodori.benchmark.cases import NO_PART
 from irodori.benchmark.pictures import other_references, read_scene
@@ -51,6 +51,8 @@ def test_perfect_answers_are_perfect(bench, scored, tmp_path):
     assert abs(figures["reference_leak"]) < 0.05
     edited = _rows(found)["edit-1-1"].figures
     assert edited["edit_delta_e"] == pytest.approx(0, abs=1e-4)
+    assert edited["edit_success"] == 1
+    assert _rows(found)["edit-1-0.5"].figures["edit_success"] is None
     assert edited["edit_spill"] == 0
     assert edited["edit_progress"] == pytest.approx(1)
     assert _rows(found)["edit-1-0.5"].figures["edit_delta_e"] is None
@@ -89,6 +91,18 @@ def test_what_an_edit_spills(bench, scored, tmp_path):
     assert figures["edit_spill"] == pytest.approx(share * delta_e(to_tensor(shown), to_tensor(wanted)).item(), abs=1e-3)
 
 
+def test_an_edit_that_leads_away_does_not_help(bench, scored, tmp_path):
+    images = write_answers(bench, tmp_path / "away")
+    case = next(case for case in bench.cases if case.id == "edit-0-1")
+    pixels = answer(case)
+    pixels[draw(0).parts == HAIR] = 255 - np.array(WISH)
+    Image.fromarray(pixels).save(images / case.answer)
+    figures = _rows(scored(images))["edit-0-1"].figures
+    assert figures["edit_success"] == 0
+    Image.fromarray(answer(replace(case, edit=replace(case.edit, scale=0.1)))).save(images / case.answer)
+    assert _rows(scored(images))["edit-0-1"].figures["edit_success"] == 1
+
+
 def test_lines_do_not_count(bench, scored, tmp_path):
     images = write_answers(bench, tmp_path / "bare")
     case = bench.cases[0]
@@ -106,10 +120,11 @@ def test_every_kind_of_failure_is_named_and_counts_the_worst(bench, scored, tmp_
     (images / "shift-0-0.png").write_bytes(b"")
     (images / "shift-0-1.png").write_text("no picture")
     (images / "edit-0.png").unlink()
+    (images / "edit-1-1.png").unlink()
     Image.new("RGB", (64, 64)).save(images / "recolor-7.png")
     found = scored(images)
     failed = {row.id: row.reason for row in found.rows if row.status == "failed"}
-    assert failed.keys() == {"recolor-0", "recolor-1", "aligned-0", "shift-0-0", "shift-0-1", "edit-0"}
+    assert failed.keys() == {"recolor-0", "recolor-1", "aligned-0", "shift-0-0", "shift-0-1", "edit-0", "edit-1-1"}
     for name, word in {
         "recolor-0": "missing",
         "recolor-1": "damaged",
@@ -120,12 +135,14 @@ def test_every_kind_of_failure_is_named_and_counts_the_worst(bench, scored, tmp_
         assert word in failed[name]
         assert str(tmp_path) not in failed[name]
     assert found.about["extra"] == ["recolor-7.png"]
-    assert found.about["failed"] == 7
+    assert found.about["failed"] == 8
     rows = _rows(found)
     worst = {"part_accuracy": 0, "part_delta_e": 100, "psnr": 0, "bleed": 1, "line_f": 0, "reference_leak": 1}
     assert {name: rows["recolor-0"].figures[name] for name in worst} == worst
     assert rows["recolor-0"].figures["ms_ssim"] is None  # no picture of this size has one
     assert rows["recolor-0"].parts == ((0, 0, 100.0), (1, 0, 100.0), (2, 0, 100.0))
+    worst = {"edit_delta_e": 100, "edit_success": 0, "edit_spill": 100, "edit_progress": 0}
+    assert {name: rows["edit-1-1"].figures[name] for name in worst} == worst
     assert rows["edit-0-1"].status == "ok"
     assert rows["edit-0-1"].figures["edit_spill"] is None  # there is nothing to compare it with
 

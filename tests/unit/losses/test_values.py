@@ -1,9 +1,11 @@
 """Losses at values that can be computed by hand."""
 
+import math
+
 import pytest
 import torch
 
-from irodori.losses.adversarial import lsgan_discriminator, lsgan_generator
+from irodori.losses.adversarial import log_discriminator, log_generator, lsgan_discriminator, lsgan_generator
 from irodori.losses.perceptual import gram, perceptual, style
 from irodori.losses.reconstruction import keep_valid, masked_l1
 
@@ -13,6 +15,16 @@ def test_lsgan():
     assert lsgan_discriminator(real, fake).item() == pytest.approx((0.125 + 0.5) / 2)
     assert lsgan_generator(fake).item() == pytest.approx(0.5)
     assert lsgan_discriminator(torch.ones(3), torch.zeros(3)).item() == 0
+
+
+def test_log_gan():
+    real, fake = torch.tensor([2.0, -1.0]), torch.tensor([0.5, 3.0])
+    sigmoid = lambda x: 1 / (1 + math.exp(-x))  # noqa: E731
+    truth = -(math.log(sigmoid(2)) + math.log(sigmoid(-1))) / 2
+    lies = -(math.log(1 - sigmoid(0.5)) + math.log(1 - sigmoid(3))) / 2
+    assert log_discriminator(real, fake).item() == pytest.approx(truth + lies)
+    assert log_generator(fake).item() == pytest.approx(-(math.log(sigmoid(0.5)) + math.log(sigmoid(3))) / 2)
+    assert log_generator(torch.tensor([-1e4])).isfinite()
 
 
 def test_l1_counts_valid_pixels_alone():

@@ -25,6 +25,7 @@ from irodori.systems.irodori.losses import (
 )
 from irodori.systems.irodori.networks import CELL, Code, Encoders, Painter
 from irodori.systems.irodori.sources import Sources
+from irodori.systems.irodori.tags import COLOR_TAGS, seen_tags, with_tags
 from irodori.systems.irodori.uses import use_bias
 
 
@@ -42,7 +43,7 @@ class Irodori(System):
     name: ClassVar[str] = "irodori"
     config_type: ClassVar[type] = IrodoriConfig
     draws_lines: ClassVar[bool] = False
-    takes: ClassVar[frozenset[str]] = frozenset({"hints", "palette", "uses"})
+    takes: ClassVar[frozenset[str]] = frozenset({"hints", "palette", "uses", "tags"})
 
     def __init__(self, config: IrodoriConfig) -> None:
         super().__init__(config)
@@ -85,7 +86,10 @@ class Irodori(System):
         if any(guidance.uses):
             names = [painter.to_part_names(maps) for maps in (features, *reference_code.features)]
             bias = use_bias(names[0], names[1:], guidance.uses)
-        image, colors, confidence = painter.finish(features, painter.transport(features, sources, bias=bias))
+        transported = painter.transport(features, sources, bias=bias)
+        if guidance.tags:
+            transported = with_tags(transported, painter.to_part_names(features), guidance.tags)
+        image, colors, confidence = painter.finish(features, transported)
         attention = None
         if reference_code.codes:
             attention = Attention(
@@ -94,6 +98,17 @@ class Irodori(System):
                 tuple((maps.shape[-2], maps.shape[-1]) for maps in reference_code.features),
             )
         return Output(image, attention, warped_reference=colors, confidence=confidence.clamp(0, 1))
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Colors of parts."""
+        return COLOR_TAGS
+
+    def read_tags(self, image: Tensor) -> Tensor:
+        """How well each color name fits the parts that the part-name head finds."""
+        small = F.avg_pool2d(image, self.config.reference_shrink)
+        features = self.painter.join_reference(self.encoders.encode_reference(small))
+        return seen_tags(small, self.painter.to_part_names(features))
 
     def _sources(
         self, features: Tensor, tokens: Sources | None, hints: tuple[Tensor, Tensor] | None, palette: Tensor | None

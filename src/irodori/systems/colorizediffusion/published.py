@@ -1,4 +1,4 @@
-"""From the authors' files to one weight file of ours, with the image encoder inside; strict."""
+"""From the authors' files to weights of ours, with the image encoder inside; strict."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from irodori.checkpoint import Header, check_keys, iterate_tensors, read_shapes, save
-from irodori.config import override, to_dict
-from irodori.errors import WeightsError
+from irodori.checkpoint import check_keys, iterate_tensors, read_shapes
+from irodori.config import override
+from irodori.errors import InputError, WeightsError
 from irodori.systems.colorizediffusion.config import (
     AdapterConfig,
     ColorizeDiffusionConfig,
@@ -25,6 +24,7 @@ from irodori.systems.colorizediffusion.config import (
 )
 from irodori.systems.colorizediffusion.openclip import clip_tensors, is_clip
 from irodori.systems.colorizediffusion.release import our_name, version_of
+from irodori.systems.convert import Converted, Wish
 
 LICENSE = "CC BY-NC-SA 4.0"
 _UNET, _SKETCH, _VAE = "model.diffusion_model.", "control_encoder.", "first_stage_model."
@@ -34,32 +34,34 @@ _SIZES = {"v1": 512, "v1.5": 512, "v2": 768}
 Names = Mapping[str, torch.Size]
 
 
-def convert(file: Path, output: Path, more: Mapping[str, Path], changes: Mapping[str, Any], dtype: torch.dtype) -> str:
-    """Writes the authors' weights as a weight file of ours, and returns what it is in one line.
+def colorizediffusion(wish: Wish) -> Converted:
+    """One of the authors' files, with the role "clip" for OpenCLIP ViT-H/14, which their files do not hold.
 
-    more: {"clip": file} with OpenCLIP ViT-H/14, which the authors' files do not hold.  changes: to the configuration
-    that the file's shapes tell, such as ``{"prediction": "v"}``: neither the prediction nor widths of heads can be
-    seen in a file.  dtype: of the tensors written.
+    Settings change the configuration that the file's shapes tell, such as ``{"prediction": "v"}``: neither the
+    prediction nor widths of heads can be seen in a file.
     Raises WeightsError unless every tensor is known, needed and of the right shape.
     """
+    if len(wish.files) != 1:
+        raise InputError(f"{len(wish.files)} files are given: the layout colorizediffusion is one file")
+    wish.only(others=("clip",), settings=wish.settings)
+    file, dtype = wish.files[0], torch.float32 if wish.full else torch.float16
     names = read_shapes(file)
     version_of(names)  # before anything is said about CLIP
-    clip = _clip_file(file, names, more)
-    config = override(config_of(names, _clip_names(read_shapes(clip))), changes)
+    clip = _clip_file(file, names, wish.others)
+    config = override(config_of(names, _clip_names(read_shapes(clip))), wish.settings)
     tensors = dict(_renamed(file, len(config.vae.channels), dtype)) | _encoder(clip, dtype)
     check_keys(file, empty_state(config), tensors)
-    provenance = {"license": LICENSE, "source": f"ColorizeDiffusion {config.version}, converted from {file.name}"}
-    save(output, Header("colorizediffusion", to_dict(config), provenance), tensors)
-    return f"{output}: {_summary(config)}, license {LICENSE}"
+    return Converted("colorizediffusion", config, tensors, _notice(config), LICENSE)
 
 
-def _summary(config: ColorizeDiffusionConfig) -> str:
+def _notice(config: ColorizeDiffusionConfig) -> str:
     from irodori.systems.colorizediffusion.memory import estimate
 
     side = config.image_size
     needs = estimate(config, (side, side), torch.float16)
-    memory = f"about {needs.total / 1e9:.1f} GB of GPU memory in 16 bit"
-    return f"ColorizeDiffusion {config.version}, predicts {config.prediction}, {side} px, {memory}"
+    memory = f"about {needs.total / 1e9:.1f} GB of GPU memory in 16 bit, {needs.offloaded / 1e9:.1f} GB with --offload"
+    said = f"ColorizeDiffusion {config.version}, predicts {config.prediction}, {side} px, {memory}"
+    return f"{said}; its license forbids commercial use"
 
 
 def empty_state(config: ColorizeDiffusionConfig) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """The authors' files in small, and what the released networks compute, written out on the files' own names.
 
-The key lists under `manifests/` are those of the full-size models.  Everything below works on a plain dictionary of
+Names and shapes are those of `released_names`.  Everything below works on a plain dictionary of
 tensors under those names and shares no code with the package: it is the second opinion of the tests.
 """
 
@@ -8,30 +8,25 @@ from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MANIFESTS = Path(__file__).parent / "manifests"
+import released_names as names
+
 VERSIONS = ("v1", "v1.5", "v2")
 HEAD = 32  # channels of a head in the small files
 TOKENS = 64  # width of their tokens
 
 Weights = dict[str, Tensor]
-Shapes = dict[str, tuple[int, ...]]
-
-
-def manifest(name: str) -> Shapes:
-    """Names and shapes of a full-size list."""
-    lines = (line.split() for line in (MANIFESTS / f"{name}.txt").read_text().splitlines())
-    return {key: () if shape == "-" else tuple(int(side) for side in shape.split("x")) for key, shape in lines}
+Shapes = names.Shapes
 
 
 def release_shapes(version: str) -> Shapes:
     """All tensors of a version's file, full size, without CLIP."""
-    return manifest("v1") | (manifest(f"{version}-more") if version != "v1" else {})
+    more = {"v1": dict, "v1.5": names.v15_more, "v2": names.v2_more}[version]
+    return names.v1() | more()
 
 
 def small_shapes(version: str) -> Shapes:
@@ -42,7 +37,7 @@ def small_shapes(version: str) -> Shapes:
 def small_clip_shapes() -> Shapes:
     """CLIP with narrow towers of two image and three text blocks, 4 x 4 patches."""
     kept = {}
-    for name, shape in manifest("clip").items():
+    for name, shape in names.clip().items():
         block = re.search(r"resblocks\.(\d+)\.", name)
         if block and int(block[1]) >= (2 if ".visual." in name else 3):
             continue

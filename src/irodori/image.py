@@ -106,6 +106,12 @@ class Geometry:
         fitted = to_tensor(resize(pixels, self.fitted_size))
         return (pad_sketch if pixels.ndim == 2 else pad_reference)(fitted, self.multiple)
 
+    def apply_mask(self, mask: NDArray[np.float32]) -> Tensor:
+        """A mask ``(H, W)`` in 0…1 of such a picture to the network's padded ``(1, 1, h, w)``."""
+        height, width = self.fitted_size
+        fitted = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
+        return pad_mask(torch.from_numpy(fitted)[None, None], self.multiple)
+
     def crop(self, image: Tensor) -> Tensor:
         """Takes the padding off a network image: ``(B, C, h, w)`` to ``(B, C, *fitted_size)``."""
         height, width = self.fitted_size

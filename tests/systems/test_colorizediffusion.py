@@ -12,20 +12,24 @@ from torch import Tensor
 from batches import batch_for, plain_sample
 from irodori import Colorizer
 from irodori.data.index import Index
+from irodori.data.sample import Sample
 from irodori.errors import ConfigError, InputError
 from irodori.systems import build_system, preset
-from irodori.systems.base import Guidance, Inputs, Masks, Noise
-from irodori.systems.colorizediffusion.captions import ANY_COLOR, color_numbers, part_of_patches, phrases, text
+from irodori.systems.base import Guidance, Inputs, Masks, Noise, Sampling
+from irodori.systems.colorizediffusion.captions import NUM_FALSE, part_of_patches, sayings
 from irodori.systems.colorizediffusion.config import ColorizeDiffusionConfig, ObjectiveConfig, UNetConfig
 from irodori.systems.colorizediffusion.losses import (
     Step,
     draw_step,
     foreground,
     noisy_reference,
+    seen_small,
     token_timesteps,
     with_margins,
 )
 from irodori.systems.colorizediffusion.system import ColorizeDiffusion
+from irodori.systems.colorizediffusion.text_edits import apply_edits
+from irodori.systems.text import TextEdit
 from irodori.training.loop import LoopOptions, train
 from irodori.training.run_folder import RunFolder
 
@@ -138,18 +142,85 @@ def test_training_end_to_end(dataset: Index, tmp_path: Path):
 # ----------------------------------------------------------------------------------------------------------- captions
 
 
+def red_hair_before_white(count: int = 2) -> Sample:
+    """References: the left half is white background, the right half red hair; the last one is not annotated."""
+    reference = torch.ones(count, 3, 32, 32)
+    reference[..., 16:] = torch.tensor([0xD6, 0x3A, 0x34]).view(3, 1, 1) / 127.5 - 1
+    parts = torch.zeros(count, 32, 32, dtype=torch.int64)
+    parts[:, :, 16:] = 2
+    parts[-1] = -1
+    tags = (("smile",),) * (count - 1) + ((),)
+    return replace(plain_sample(count), reference=reference, reference_parts=parts, tags=tags)
+
+
 def test_what_can_be_said_of_a_picture():
-    image = torch.full((1, 3, 8, 8), 1.0)
-    image[:, :, :, 4:] = torch.tensor([205, 40, 40]).view(1, 3, 1, 1) / 127.5 - 1
-    parts = torch.zeros(1, 8, 8, dtype=torch.int64)
-    parts[:, :, 4:] = 2
-    said = [text(phrase) for phrase in phrases(image, parts)[0]]
-    assert said == ["white background", "background", "red hair", "hair"]
+    said = sayings(red_hair_before_white())
+    true = {word for word, truth in zip(said.words, said.truth[0], strict=True) if truth > 0.99}
+    assert true == {"red hair", "hair", "white background", "background", "smile"}
+    assert said.known[0].all()
+    assert not said.known[1].any()  # nothing is known of a picture without parts and words
+    place = said.words.index("red hair")
+    assert said.parts[place] == 2
+    assert said.parts[said.words.index("smile")] == -1
+    assert NUM_FALSE < len(said.words) < 2 * NUM_FALSE
+
+
+def test_patches_show_the_part_that_covers_most_of_them():
+    parts = red_hair_before_white(1).reference_parts.clone()
+    parts[:] = 0
+    parts[:, :, 16:] = 2
     assert part_of_patches(parts, 2).tolist() == [[0, 2, 0, 2]]
-    parts[:, 0, 4:] = 99
+    parts[:, 0, 16:] = 99
     assert part_of_patches(parts, 1).tolist() == [[-1]]  # nothing covers more than half
-    assert color_numbers(image).unique().tolist() == [4, 5]
-    assert text((ANY_COLOR, 1)) == "skin"
+
+
+def test_local_tokens_are_told_the_opposite_of_the_class_token():
+    """Figure 5.21: what fits a place makes its token's projection small."""
+    system, batch = tiny(), red_hair_before_white(2)
+    grid = system.config.encoder.grid
+    words = torch.nn.functional.one_hot(torch.arange(2), 16).float()  # "hair" and "background" along two axes
+
+    def loss(sign: float) -> float:
+        local = torch.zeros(1, grid, grid, 16)
+        local[:, :, : grid // 2, 1] = local[:, :, grid // 2 :, 0] = sign
+        tokens = torch.cat([torch.full((1, 1, 16), -1.0), local.flatten(1, 2)], 1)
+        system.encoder.tokens = lambda image: tokens.expand(len(image), -1, -1)
+        system.encoder.encode_text = lambda prompts: torch.stack(
+            [
+                words[("hair", "background").index(p)] if p in ("hair", "background") else torch.zeros(16)
+                for p in prompts
+            ]
+        )
+        torch.manual_seed(0)
+        return system.losses("image-text", batch)["local"].item()
+
+    assert loss(-1.0) < loss(0.0) < loss(1.0)
+
+
+def test_the_small_autoencoder_starts_with_the_mean_colors_of_cells():
+    system = build_system("colorizediffusion", preset("colorizediffusion/small").system)
+    image = torch.rand(1, 3, 32, 48) * 2 - 1
+    posterior = system.vae.encode(image).latent_dist
+    assert posterior.mean.shape == (1, 8, 4, 6)
+    torch.testing.assert_close(posterior.std, torch.full_like(posterior.std, 0.1))
+    cells = torch.nn.functional.avg_pool2d(image, 8)
+    decoded = system.vae.decode(posterior.mean).sample
+    assert decoded.shape == image.shape
+    torch.testing.assert_close(torch.nn.functional.avg_pool2d(decoded, 8), cells, rtol=0, atol=0.3)
+    flat = torch.full((1, 3, 16, 16), 0.25)
+    torch.testing.assert_close(system.vae.decode(system.vae.encode(flat).latent_dist.mean).sample, flat)
+
+
+def test_autoencoders_see_cut_outs_and_small_pictures():
+    image = torch.arange(64.0).view(1, 1, 8, 8)
+    torch.manual_seed(0)
+    seen = [seen_small(image, 4) for _ in range(20)]
+    assert all(each.shape == (1, 1, 4, 4) for each in seen)
+    scaled = [each for each in seen if each[0, 0, 0, 0] == image[0, 0, :2, :2].mean()]
+    cut = [each for each in seen if float(each[0, 0, 0, 0]) in range(64) and (each.diff(dim=-1) == 1).all()]
+    assert 4 < len(scaled) < 16
+    assert len(scaled) + len(cut) == 20
+    assert seen_small(image, 0) is image
 
 
 # ----------------------------------------------------------------------------------------------------------- coloring
@@ -204,12 +275,16 @@ def test_the_style_of_v2_can_be_switched_off():
 def test_ablations_see_the_class_token_alone(tokens):
     system = tiny(tokens=tokens).eval()
     code = system.encode_references(inputs().references, inputs().sketch)
-    other = system.with_tokens(code, lambda t: torch.cat([t[:, :1], torch.randn_like(t[:, 1:])], 1))
+    local = torch.cat([code.tokens[:, :1], torch.randn_like(code.tokens[:, 1:])], 1)
     sketch = system.encode_sketch(inputs().sketch)
-    images = [system.paint(sketch, each, Noise((0,)), Guidance()).image for each in (code, other)]
-    torch.testing.assert_close(*images, rtol=0, atol=0)
-    moved = system.with_tokens(code, lambda t: t + 1)
-    assert not torch.equal(system.paint(sketch, moved, Noise((0,)), Guidance()).image, images[0])
+
+    def painted(told: Tensor, guidance: Guidance) -> Tensor:
+        return system.paint(sketch, replace(code, tokens=told), Noise((0,)), guidance).image
+
+    torch.testing.assert_close(painted(code.tokens, Guidance()), painted(local, Guidance()), rtol=0, atol=0)
+    assert not torch.equal(painted(code.tokens + 1, Guidance()), painted(code.tokens, Guidance()))
+    edit = Guidance(text=(TextEdit(target="red hair"),))  # algorithm 1, on the class token
+    assert not torch.equal(painted(code.tokens, edit), painted(code.tokens, Guidance()))
 
 
 @torch.no_grad()
@@ -221,12 +296,81 @@ def test_prompts_become_vectors_of_length_1():
     assert (found[0] - found[2]).abs().max() > 1e-3
 
 
-def test_other_systems_take_neither_text_nor_masks():
+@torch.no_grad()
+def test_text_edits_change_the_tokens_of_the_reference():
+    system = tiny().eval()
+    code = system.encode_references(inputs().references, inputs().sketch)
+    sketch = system.encode_sketch(inputs().sketch)
+    edits = (TextEdit(target="red hair", anchor="black hair"), TextEdit(target="blue eyes", scale=3))
+    plain, edited, by_hand = (
+        system.paint(sketch, reference, Noise((0,)), guidance).image
+        for reference, guidance in (
+            (code, Guidance()),
+            (code, Guidance(text=edits)),
+            (replace(code, tokens=apply_edits(code.tokens, edits, system.encode_text)), Guidance()),
+        )
+    )
+    assert (plain - edited).abs().max() > 1e-3
+    torch.testing.assert_close(edited, by_hand, rtol=0, atol=0)
+
+
+@torch.no_grad()
+def test_the_fit_of_words_is_read_at_the_places_of_the_first_reference():
+    system = tiny().eval()
+    code = system.encode_references(inputs().references * 2, inputs().sketch)
+    found = system.text_fit(code, ["hair", "eyes"])
+    assert found.shape == (2, 4, 4)
+    expected = system.encode_text(["eyes"])[0] @ code.tokens[0, 1 + 6]
+    torch.testing.assert_close(found[1, 1, 2], expected)
+
+
+@torch.no_grad()
+def test_steps_and_scales_can_be_asked_for():
+    system, four = tiny().eval(), Sampling(num_steps=4, guidance_scale=1.0, sampler="ddim")
+    calls = []
+    system.unet.register_forward_hook(lambda module, given, found: calls.append(len(given[0])))
+    system.colorize(inputs(Guidance(sampling=four)))
+    assert calls == [1] * 4  # one pass each: nothing is guided
+    calls.clear()
+    system.colorize(inputs(Guidance(sampling=Sampling(sketch_scale=2.0))))
+    assert calls == [3] * 3
+    with pytest.raises(InputError, match="guidance scales start at 1"):
+        system.colorize(inputs(Guidance(sampling=Sampling(guidance_scale=0.5))))
+    with pytest.raises(InputError, match="expected one of dpm"):
+        system.colorize(inputs(Guidance(sampling=Sampling(sampler="fast"))))
+
+
+def test_other_systems_take_neither_text_nor_masks_nor_steps():
     scft = build_system("scft", preset("scft/tiny").system)
-    with pytest.raises(InputError, match="takes no text"):
-        scft.encode_text(["red hair"])
-    with pytest.raises(InputError, match="takes no masks"):
-        scft.colorize(inputs(Guidance(masks=Masks(half(32, 32), half(24, 40)))))
+    asked = {
+        "edits in words": Guidance(text=(TextEdit(target="red hair"),)),
+        "masks": Guidance(masks=Masks(half(32, 32), half(24, 40))),
+        "steps": Guidance(sampling=Sampling(num_steps=4)),
+    }
+    for words, guidance in asked.items():
+        with pytest.raises(InputError, match=f"takes no {words}.*colorizediffusion"):
+            scft.colorize(inputs(guidance))
+    with pytest.raises(InputError, match="takes no edits in words"):
+        scft.text_fit(None, ["hair"])
+
+
+@torch.no_grad()
+def test_offloaded_parts_are_at_work_only_while_they_are_needed(monkeypatch: pytest.MonkeyPatch):
+    """With a GPU that is really the CPU: every part goes there and comes back, and the picture is the same."""
+    system, moves = tiny("tiny-v2").eval(), []
+    expected = system.colorize(inputs()).image
+    original = torch.nn.Module.to
+
+    def watched(self, *arguments, **options):
+        moves.append((next(name for name, part in system.named_children() if part is self), str(arguments[0])))
+        return original(self, *arguments, **options)
+
+    system.place(torch.device("cpu", 0), offload=True)
+    monkeypatch.setattr(torch.nn.Module, "to", watched)
+    torch.testing.assert_close(system.colorize(inputs()).image, expected, rtol=0, atol=0)
+    assert {name for name, _ in moves} >= {"unet", "sketch_encoder", "vae", "encoder", "style_encoder"}
+    assert [place for _, place in moves] == ["cpu:0", "cpu"] * (len(moves) // 2)
+    assert all(there[0] == back[0] for there, back in zip(moves[::2], moves[1::2], strict=True))
 
 
 @torch.no_grad()

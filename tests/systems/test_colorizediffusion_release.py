@@ -9,12 +9,13 @@ import torch
 from safetensors.torch import save_file
 
 import released
+import released_names
 from irodori.checkpoint import read_header, read_tensors
 from irodori.errors import ConfigError, WeightsError
 from irodori.systems import load_system, preset
-from irodori.systems.colorizediffusion.published import config_of, empty_state, fitted
 from irodori.systems.colorizediffusion.memory import estimate
 from irodori.systems.colorizediffusion.openclip import clip_tensors
+from irodori.systems.colorizediffusion.published import config_of, empty_state, fitted
 from irodori.systems.colorizediffusion.release import our_name, version_of
 from irodori.systems.convert import Converted, Wish
 from irodori.systems.convert import convert as convert_layout
@@ -36,7 +37,7 @@ def test_full_size_lists_and_networks_match_one_to_one(version: str):
     pairs = [(our_name(name, 4), tensor) for name, tensor in on_meta(shapes).items()]
     theirs = {name: fitted(name, tensor).shape for name, tensor in pairs if name is not None}
     assert len(theirs) == len(shapes) - 12  # schedule tables; no two names became one
-    clip = on_meta(released.manifest("clip"))
+    clip = on_meta(released_names.clip())
     theirs |= {f"encoder.{name}": tensor.shape for name, tensor in clip_tensors(clip).items()}
     ours = {name: tensor.shape for name, tensor in empty_state(preset(PRESETS[version]).system).items()}
     assert theirs == ours
@@ -55,7 +56,7 @@ def test_the_denoising_network_has_the_published_size(version: str, millions: fl
 
 @pytest.mark.parametrize("version", released.VERSIONS)
 def test_shapes_tell_the_full_size_configuration(version: str):
-    found = config_of(sizes(released.release_shapes(version)), sizes(released.manifest("clip")))
+    found = config_of(sizes(released.release_shapes(version)), sizes(released_names.clip()))
     expected = preset(PRESETS[version]).system
     for part in ("version", "prediction", "image_size", "unet", "vae", "sketch_channels", "adapters", "recovery"):
         assert getattr(found, part) == getattr(expected, part), part

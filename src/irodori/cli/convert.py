@@ -24,7 +24,8 @@ PATH = click.Path(path_type=Path)
 )  # fmt: skip
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE",
-    help="What files cannot tell; resnet34: preset=NAME, what is to be trained from it; colorizediffusion: prediction=v.",
+    help="What files cannot tell; resnet34: preset=NAME, what is to be trained from it; "
+    "colorizediffusion: prediction=v.",
 )  # fmt: skip
 @click.option("--full", is_flag=True, help="Keep 32-bit numbers; colorizediffusion is stored in 16 bit otherwise.")
 def command(

@@ -6,6 +6,7 @@ thresholds that the user sets.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from irodori.errors import InputError
 from irodori.image import Pixels
-from irodori.image_io import ImageSource, read_image, to_gray
+from irodori.image_io import read_image, to_gray
 
 Mask = NDArray[np.float32]
 Kind = Literal["sketch", "reference"]
@@ -36,17 +37,43 @@ DILATION = 11
 """Pixels by which the release widens a reference's mask, so that no rim of the figure stays in the background."""
 
 
-def mask_of(picture: ImageSource, how: str | Path, kind: Kind) -> Mask:
-    """The mask of a picture, at its size.
+AUTO = "auto"
+"""Instead of a file: the classical method."""
 
-    how: "auto" for the classical method of that kind, a path to an ``.onnx`` network, or to a picture of the mask.
+
+@dataclass(frozen=True, kw_only=True)
+class MaskOptions:
+    """Where foregrounds come from, and what of them counts.
+
+    sketch, reference: "auto" for the classical method, a path to an ``.onnx`` network, or to a picture of the mask.
+    sketch_threshold, reference_threshold: tau_s and tau_r, what lies over them is foreground.
+    """
+
+    sketch: str = AUTO
+    reference: str = AUTO
+    sketch_threshold: float = 0.05
+    reference_threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        for threshold in (self.sketch_threshold, self.reference_threshold):
+            if not 0 <= threshold <= 1:
+                raise InputError(f"the mask threshold {threshold:g} is not between 0 and 1")
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files among them."""
+        return tuple(Path(how) for how in (self.sketch, self.reference) if how != AUTO)
+
+
+def mask_of(pixels: Pixels, how: str, kind: Kind) -> Mask:
+    """The mask of a picture, at its size; how: see `MaskOptions`.
+
     Raises InputError for a file that cannot be used.
     """
-    pixels = read_image(picture)
-    if how == "auto":
+    if how == AUTO:
         return sketch_mask(to_gray(pixels)) if kind == "sketch" else reference_mask(pixels)
-    if str(how).lower().endswith(".onnx"):
-        return Segmenter(Path(how))(pixels)
+    if how.lower().endswith(".onnx"):
+        return Segmenter(Path(how))(pixels if pixels.ndim == 3 else np.dstack([pixels] * 3))
     return mask_from_file(Path(how), (pixels.shape[0], pixels.shape[1]))
 
 

@@ -8,22 +8,25 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
+from irodori.editing.masks import MaskOptions
 from irodori.errors import InputError, IrodoriError
 from irodori.image import Pixels
 from irodori.image_io import read_metadata, write_image
 from irodori.inference.colorizer import Colorizer, check_image_size, check_lines, check_steering
 from irodori.inference.correspondence import Point
 from irodori.inference.finish import LineMode
-from irodori.inference.guidance import Color, Hint, color_tensor, describe
+from irodori.inference.guidance import Color, Hint, color_tensor, describe, describe_drawing
 from irodori.inference.plan import Job, check_side_pictures, plan_jobs, side_picture
 from irodori.inference.prepare import Polarity
 from irodori.inference.result import METADATA_KEY, Result
-from irodori.systems.base import Guidance
+from irodori.systems.base import Guidance, Sampling
+from irodori.systems.text import TextEdit
 
 __all__ = ["BatchReport", "Done", "Job", "Options", "plan_jobs", "run_jobs"]
 
@@ -35,7 +38,9 @@ class Options:
     attention: a file, or for several sketches a folder, for pictures of where the points looked; None: not wanted.
     points: ``(x, y)`` in sketch pixels for those pictures; empty: chosen by the program.
     explain: a file or a folder for pictures of which part of the references colored which part of the sketch.
-    hints, palette, snap, tags: see `Colorizer.run`; hints are for a single sketch.
+    heatmap: a file or a folder for pictures of the regions that text edits find in the reference.
+    hints, palette, snap, tags, text, masks, sampling: see `Colorizer.run`; hints and mask files are for a single
+        sketch.
     """
 
     lines: LineMode = "keep"
@@ -49,12 +54,22 @@ class Options:
     palette: tuple[Color, ...] = ()
     snap: bool = False
     tags: Mapping[str, float] = field(default_factory=dict)
+    text: tuple[TextEdit, ...] = ()
+    masks: MaskOptions | None = None
+    sampling: Sampling | None = None
+    heatmap: Path | None = None
 
     def __post_init__(self) -> None:
         check_lines(self.lines)
         check_steering(self.lines, self.hints, self.snap)
         if self.image_size is not None:
             check_image_size(self.image_size)
+
+    @property
+    def steering(self) -> dict[str, Any]:
+        """What the artist asks for, as `Colorizer.run` takes it."""
+        names = ("hints", "palette", "snap", "tags", "text", "masks", "sampling")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
@@ -67,6 +82,7 @@ class Done:
     seconds: float
     attention: Path | None = None
     explanation: Path | None = None
+    heatmap: Path | None = None
 
 
 @dataclass
@@ -96,7 +112,7 @@ def run_jobs(
     """
     options = options or Options()
     options = replace(options, tags=colorizer.checked_tags(options.tags))
-    check_side_pictures(jobs, options.attention, options.explain)
+    check_side_pictures(jobs, options.attention, options.explain, options.heatmap)
     _check_guidance(colorizer, jobs, options)
     runner, report = _Runner(colorizer, options), BatchReport()
     for job in tqdm(jobs, desc="coloring", unit="sketch", disable=len(jobs) < 2):
@@ -123,8 +139,12 @@ def _check_guidance(colorizer: Colorizer, jobs: Sequence[Job], options: Options)
     """InputError for what would fail for every sketch alike."""
     if options.hints and len(jobs) > 1:
         raise InputError(f"hints are places in one drawing, but there are {len(jobs)} sketches: color it by itself")
+    if options.masks and options.masks.files and len(jobs) > 1:
+        raise InputError(f"a mask file is for one drawing, but there are {len(jobs)} sketches: color it by itself")
     uses = next(((job.parts,) for job in jobs if any(job.parts)), ())
-    colorizer.system.check_guidance(Guidance(palette=color_tensor(options.palette), uses=uses))
+    palette = color_tensor(options.palette)
+    guidance = Guidance(palette=palette, uses=uses, text=options.text, sampling=options.sampling)
+    colorizer.system.check_guidance(guidance)
 
 
 def _is_memory(error: Exception) -> bool:
@@ -146,17 +166,18 @@ class _Runner:
         if job.problem:
             raise InputError(job.problem)
         start = time.perf_counter()
-        attention, explanation = (side_picture(job, path) for path in (self.options.attention, self.options.explain))
-        pictures = [path for path in (attention, explanation) if path is not None]
+        sides = {name: side_picture(job, getattr(self.options, name)) for name in ("attention", "explain", "heatmap")}
+        paths = {name: path for name, path in sides.items() if path is not None}
         wanted = self._fingerprint(job)
-        if not overwrite and job.output.exists() and self._is_current(job.output, wanted, pictures):
+        if not overwrite and job.output.exists() and self._is_current(job.output, wanted, tuple(paths.values())):
             return None
         result = self._color(job)
-        for path, pixels in self._side_pictures(attention, explanation, result, job):
+        pictures = [(path, self._side_picture(name, result, job)) for name, path in paths.items()]
+        for path, pixels in pictures:  # all are made before any is written
             write_image(path, pixels)
         given = {key: value for key, value in wanted.items() if value}
         result.save(job.output, extra=given | file_names(job))
-        return Done(job, result.notices, result.provenance, time.perf_counter() - start, attention, explanation)
+        return Done(job, result.notices, result.provenance, time.perf_counter() - start, *sides.values())
 
     def _color(self, job: Job) -> Result:
         options = self.options
@@ -165,22 +186,22 @@ class _Runner:
             self.references = None  # if one of them cannot be read, the next job must not believe that it is set
             self.colorizer.set_reference(references_of(job))
             self.references = job.references, job.parts
-        return self.colorizer.run(
-            options.seed, options.lines,
-            hints=options.hints, palette=options.palette, snap=options.snap, tags=options.tags,
-        )  # fmt: skip
+        return self.colorizer.run(options.seed, options.lines, **options.steering)
 
     def _fingerprint(self, job: Job) -> dict[str, str]:
         """Inputs, model and options: two outputs with the same fingerprint are the same picture."""
-        size = self.options.image_size or self.colorizer.system.image_size
+        options = self.options
         return {
             "weights": self.colorizer.weights_hash,
-            "lines": self.options.lines,
-            "polarity": self.options.polarity,
-            "image_size": str(size),
-            "seed": str(self.options.seed),
+            "precision": self.colorizer.precision,
+            "lines": options.lines,
+            "polarity": options.polarity,
+            "image_size": str(options.image_size or self.colorizer.system.image_size),
+            "seed": str(options.seed),
             **input_hashes(job, self.hashes),
-            **describe(self.options.hints, self.options.palette, self.options.snap, job.parts, self.options.tags),
+            **describe(options.hints, options.palette, options.snap, job.parts, options.tags),
+            **describe_drawing(options.text, options.masks, options.sampling),
+            "mask_sha256": " ".join(content_hash(path) for path in options.masks.files) if options.masks else "",
         }
 
     def _is_current(self, output: Path, wanted: dict[str, str], pictures: Sequence[Path]) -> bool:
@@ -189,20 +210,15 @@ class _Runner:
         matches = wanted["weights"] != "" and all(found.get(key, "") == value for key, value in wanted.items())
         return matches and all(path.exists() for path in pictures)
 
-    def _side_pictures(
-        self, attention: Path | None, explanation: Path | None, result: Result, job: Job
-    ) -> list[tuple[Path, Pixels]]:
-        """All that is wanted beside the result, made before any of it is written."""
-        found: list[tuple[Path, Pixels]] = []
-        if attention is None and explanation is None:
-            return found
+    def _side_picture(self, name: str, result: Result, job: Job) -> Pixels:
+        """What is wanted beside the result: "attention", "explain" or "heatmap"."""
+        if name == "heatmap":
+            return np.asarray(self.colorizer.heatmap(self.options.text))
         if result.correspondence is None:
             raise InputError(f"{job.sketch}: the model {self.colorizer.name} has no attention to show: leave it out")
-        if attention is not None:
-            found.append((attention, result.correspondence.picture(self.options.points)))
-        if explanation is not None:
-            found.append((explanation, np.asarray(result.explain())))
-        return found
+        if name == "attention":
+            return result.correspondence.picture(self.options.points)
+        return np.asarray(result.explain())
 
 
 def references_of(job: Job) -> list[Path] | dict[str, list[Path]]:

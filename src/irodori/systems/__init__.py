@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -59,17 +61,29 @@ def build_system(system_name: str, config: Any) -> System:
     return kind(config if isinstance(config, kind.config_type) else from_dict(kind.config_type, config, system_name))
 
 
-def load_system(path: Path) -> System:
+def load_system(path: Path, dtype: torch.dtype = torch.float32) -> System:
     """The system in a weight file, in evaluation mode; WeightsError when anything does not fit."""
-    header, tensors = load(path)
+    header, tensors = load(path, dtype)
     try:
         with torch.device("meta"):  # a header may claim any size: nothing is allocated before the shapes agree
             check_keys(path, build_system(header.system, header.config).state_dict(), tensors)
-        system = build_system(header.system, header.config)
+        with _default_dtype(dtype):
+            system = build_system(header.system, header.config)
     except ConfigError as error:
         raise WeightsError(f"{path}: made by another version or system ({error}); update irodori") from error
-    system.load_state_dict(tensors)
+    system.load_state_dict(tensors, assign=True)
     return system.eval().requires_grad_(False)
+
+
+@contextmanager
+def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    """New parameters are made in this precision, so that a large model never takes twice its memory."""
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(usual)
 
 
 def recipe_system_name(recipe: Recipe) -> str:

@@ -132,7 +132,7 @@ def test_masks_from_files_have_the_size_of_the_picture(tmp_path: Path):
     assert found.shape == (320, 320)
     assert (found[160, 160], found[0, 0]) == (1, 0)
     picture = np.full((SIZE, 2 * SIZE, 3), 255, np.uint8)
-    assert mask_of(picture, tmp_path / "mask.png", "reference").shape == (SIZE, 2 * SIZE)
+    assert mask_of(picture, str(tmp_path / "mask.png"), "reference").shape == (SIZE, 2 * SIZE)
     assert mask_of(picture, "auto", "sketch").shape == (SIZE, 2 * SIZE)
 
 
@@ -164,4 +164,4 @@ def test_a_network_sees_normalized_squares_and_its_map_is_stretched_to_the_pictu
 
 def test_a_missing_network_is_named(tmp_path: Path):
     with pytest.raises(InputError, match="no such network"):
-        mask_of(np.zeros((40, 40, 3), np.uint8), tmp_path / "no.onnx", "sketch")
+        mask_of(np.zeros((40, 40, 3), np.uint8), str(tmp_path / "no.onnx"), "sketch")

@@ -66,8 +66,8 @@ def make_sampler(sampler: Sampler, prediction: Prediction, spacing: Spacing = "l
     """
     import diffusers
 
-    own = {"timestep_spacing": "trailing"} if spacing == "trailing" else {}
-    placed = own or {"timestep_spacing": "leading", "steps_offset": 1}
+    own: dict[str, Any] = {"timestep_spacing": "trailing"} if spacing == "trailing" else {}
+    placed: dict[str, Any] = own or {"timestep_spacing": "leading", "steps_offset": 1}
     name, options = {
         "dpm++2m": ("DPMSolverMultistepScheduler", placed),
         "ddim": ("DDIMScheduler", {**placed, "clip_sample": False}),

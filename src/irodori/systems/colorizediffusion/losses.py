@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from irodori.data.index import PART_NAMES
 from irodori.data.sample import Sample
 from irodori.image import PAPER
-from irodori.systems.colorizediffusion.captions import ANY_COLOR, part_of_patches, phrases, text
+from irodori.systems.colorizediffusion.captions import part_of_patches, sayings
 from irodori.systems.colorizediffusion.conditions import Reference, Separation, Told
 from irodori.systems.colorizediffusion.diffusion import NUM_TIMESTEPS, add_noise, target
 from irodori.systems.colorizediffusion.networks import Condition
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 Terms = dict[str, Tensor]
 
 SCORE_BIAS = 6.0
-"""Score of an image and a phrase that is as likely true as false; most pairs are false."""
+"""Score of a picture and a prompt that is as likely true as false; most pairs are false."""
+
+PROMPTS_PER_PICTURE = 10.0
+"""About as many prompts are true of a picture; with it, the contrast's terms are of the size of the others."""
 
 NOISY_FROM = 900
 """Timestep from which a later release adds nearly no noise to tokens."""
@@ -69,7 +72,7 @@ def autoencoder_terms(system: ColorizeDiffusion, batch: Sample) -> Terms:
 
 
 def seen_small(image: Tensor, side: int) -> Tensor:
-    """Squares of `side` pixels: in one half of the steps cut out at a random place, in the other whole pictures, scaled.
+    """Squares of `side` pixels: in half of the steps cut out at a random place, else whole pictures, scaled.
 
     side: 0 for pictures as they are.
     """
@@ -83,37 +86,35 @@ def seen_small(image: Tensor, side: int) -> Tensor:
 
 
 def image_text_terms(system: ColorizeDiffusion, batch: Sample) -> Terms:
-    """Sigmoid contrast between pictures and phrases about them (Zhai et al. 2023), for class and local tokens.
+    """Sigmoid contrast between pictures and prompts (Zhai et al. 2023), for class and local tokens.
 
-    The palette tells which phrases are true of which picture and patch, so that every pair is labeled.  Local tokens
+    The data set tells which prompts are true of which picture and patch, so that every pair is labeled.  Local tokens
     are told the opposite: as in OpenCLIP (figure 5.21), they project *less* on what they show, which is what the
     thresholds of equation 5.11 are made for.
     """
     encoder = system.encoder
     assert encoder.logit_scale is not None
-    said = phrases(batch.color, batch.parts)
-    chosen = list(dict.fromkeys(phrase for row in said for phrase in row)) or [(ANY_COLOR, 0)]
-    tokens = encoder.tokens(batch.color)
-    words = encoder.encode_text([text(phrase) for phrase in chosen])
-    directions = encoder.logit_scale.exp() * F.normalize(tokens, dim=-1) @ words.mT
-    true = torch.tensor([[phrase in row for phrase in chosen] for row in said], device=tokens.device)
-    parts = torch.tensor([part for _, part in chosen], device=tokens.device)
-    shown = part_of_patches(batch.parts, encoder.config.grid)
+    said = sayings(batch)
+    tokens = encoder.tokens(batch.reference)
+    scores = encoder.logit_scale.exp() * F.normalize(tokens, dim=-1) @ encoder.encode_text(said.words).mT
+    shown = part_of_patches(batch.reference_parts, encoder.config.grid)
+    is_there = (shown[..., None] == said.parts) & (said.parts >= 0)
     terms = {
-        "contrast": _contrast(directions[:, 0], true),
-        "local": _contrast(-directions[:, 1:], (shown[..., None] == parts) & true[:, None]),
+        "contrast": _contrast(scores[:, 0], said.truth, said.known),
+        "local": _contrast(-scores[:, 1:], is_there * said.truth[:, None], said.known[:, None]),
     }
     if encoder.to_color is not None:
-        patches = F.adaptive_avg_pool2d(batch.color, encoder.config.grid).flatten(2).mT
+        patches = F.adaptive_avg_pool2d(batch.reference, encoder.config.grid).flatten(2).mT
         terms["color"] = (encoder.to_color(tokens[:, 1:]) - patches).abs().mean()
-    recall = ((directions[:, 0] > SCORE_BIAS) & true).sum() / true.sum().clamp(min=1)
-    return terms | {"_recall": recall.float()}
+    true = said.truth * said.known
+    recall = ((scores[:, 0] > SCORE_BIAS) * true).sum() / true.sum().clamp(min=1e-6)
+    return terms | {"_recall": recall}
 
 
-def _contrast(scores: Tensor, true: Tensor) -> Tensor:
-    """Binary cross-entropy of scores over `SCORE_BIAS`, summed over phrases, averaged over the rest."""
-    loss = F.binary_cross_entropy_with_logits(scores - SCORE_BIAS, true.to(scores), reduction="none")
-    return loss.sum(-1).mean()
+def _contrast(scores: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+    """Binary cross-entropy of scores over `SCORE_BIAS` where the truth is known, for each `PROMPTS_PER_PICTURE`."""
+    losses = F.binary_cross_entropy_with_logits(scores - SCORE_BIAS, truth, reduction="none")
+    return (losses * known).sum(-1).mean() / PROMPTS_PER_PICTURE
 
 
 # ---------------------------------------------------------------------------------------------------- the network

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from irodori.editing.text import (
-    THRESHOLDS,
-    TextEdit,
+from irodori.errors import InputError
+from irodori.systems.colorizediffusion.text_edits import (
     apply_edits,
     edit_global,
     edit_local,
-    from_recipe,
     omega,
     position_weights,
-    read_recipe,
-    strata,
-    to_recipe,
 )
-from irodori.errors import InputError
+from irodori.systems.text import TextEdit
 
 E, A, C = torch.eye(3)  # target, anchor and control along the axes
 V_CLS = torch.tensor([[[3.0, 2.0, 5.0]]])  # v_cls . e = 3, v_cls . a = 2
@@ -136,45 +130,6 @@ def test_without_any_scale_nothing_happens():
     # but next to another edit it does, as released: its d is not 0
     both = apply_edits(TOKENS, [TextEdit(target="red", scale=0, control="hair")] * 2 + [TextEdit(target="red")], encode)
     assert not torch.equal(both, apply_edits(TOKENS, [TextEdit(target="red")], encode))
-
-
-def test_strata_are_those_of_the_thresholds():
-    tokens = torch.zeros(1, 4, 3)
-    tokens[0, :, 2] = torch.tensor([0.0, 6.0, 9.0, 10.0])
-    found = strata(tokens, C, (2, 2), (2, 2), THRESHOLDS)
-    assert found.tolist() == [[[0, 2], [3, 4]]]
-    assert strata(tokens, C, (2, 2), (9, 7), THRESHOLDS).shape == (1, 9, 7)
-
-
-# ----------------------------------------------------------------------------------------------------------- recipes
-
-
-def test_recipes_come_back_as_they_were(tmp_path: Path):
-    edits = (TextEdit(target="red hair", anchor="black hair", thresholds=(0.1, 0.2, 0.3, 0.4)), TextEdit(target="ö"))
-    assert from_recipe(to_recipe(edits)) == edits
-    (tmp_path / "edits.json").write_text(to_recipe(edits), encoding="utf-8")
-    assert read_recipe(tmp_path / "edits.json") == edits
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{}", "expected a list"),
-        ("[1]", "expected a list"),
-        ("nonsense", "not a recipe"),
-        ('[{"target": "red", "scal": 2}]', "did you mean 'scale'"),
-        ('[{"target": "red", "enhance": "False"}]', "expected bool"),
-        ('[{"target": " "}]', "needs a target"),
-    ],
-)
-def test_bad_recipes_are_refused(text: str, message: str):
-    with pytest.raises(InputError, match=message):
-        from_recipe(text)
-
-
-def test_a_missing_recipe_is_named(tmp_path: Path):
-    with pytest.raises(InputError, match="no.json: cannot be read"):
-        read_recipe(tmp_path / "no.json")
 
 
 @pytest.mark.parametrize("thresholds", [(0.5, 0.5, 0.6, 0.7), (-0.1, 0.2, 0.3, 0.4), (0.1, 0.2, 0.3, 1.4)])

@@ -9,58 +9,15 @@ Thesis and release differ in four places; `variant` says whose formula is used, 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from itertools import pairwise
-from pathlib import Path
-from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from irodori.config import from_dict
-from irodori.errors import ConfigError, InputError
+from irodori.systems.text import THRESHOLDS, TextEdit, Thresholds, Variant
 
-Variant = Literal["release", "thesis"]
-Thresholds = tuple[float, float, float, float]
-
-THRESHOLDS: Thresholds = (0.5, 0.55, 0.65, 0.95)
 RATIO = 2.0
 """r of equation 5.11."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextEdit:
-    """One manipulation.
-
-    target: what it should look like, "red hair".  anchor: what it looks like now, "black hair"; empty: no anchor.
-    control: where, "hair"; empty: the target says so.  scale: 0…15, strength of the target.
-    enhance: remove the anchor first.  thresholds: of equation 5.11, rising, in 0…1.
-    """
-
-    target: str
-    anchor: str = ""
-    control: str = ""
-    scale: float = 8.0
-    enhance: bool = False
-    thresholds: Thresholds = THRESHOLDS
-    variant: Variant = "release"
-
-    def __post_init__(self) -> None:
-        if not self.target.strip():
-            raise InputError("a text edit needs a target, such as 'red hair'")
-        if not 0 <= self.scale <= 100:
-            raise InputError(f"the scale of '{self.target}' is {self.scale:g}: use 0 to 15, rarely more")
-        ts = self.thresholds
-        if not all(0 <= low < high <= 1 for low, high in pairwise(ts)):
-            raise InputError(f"the thresholds of '{self.target}' are {ts}: they must rise, between 0 and 1")
-
-    @property
-    def place(self) -> str:
-        """The prompt that locates the region."""
-        return self.control or self.target
 
 
 # ------------------------------------------------------------------------------------------------ global, algorithm 1
@@ -169,43 +126,3 @@ def apply_edits(tokens: Tensor, edits: Sequence[TextEdit], encode: Encode, *, is
         else:
             v = edit_local(v, v_cls, e, a, c, edit.scale, edit.enhance, edit.thresholds, edit.variant)
     return torch.cat([v_cls, v], dim=1)
-
-
-def strata(tokens: Tensor, c: Tensor, grid: tuple[int, int], size: tuple[int, int], ts: Thresholds) -> Tensor:
-    """The regions of the thresholds, for a picture: ``(B, H, W)``, how many of the four thresholds m reaches.
-
-    tokens: local ones, ``(B, n, C)``, row-major on `grid`.  Projections are enlarged to `size` by cubic interpolation
-    and then normalized, as the release shows them.
-    """
-    maps = projection(tokens, c).mT.unflatten(2, grid)
-    large = F.interpolate(maps, size, mode="bicubic").flatten(2).mT
-    least, most = large.amin(1, keepdim=True), large.amax(1, keepdim=True)
-    m = (large - least) / (most - least).clamp(min=torch.finfo(large.dtype).tiny)
-    return torch.stack([m >= threshold for threshold in ts]).sum(0)[..., 0].unflatten(1, size)
-
-
-# ------------------------------------------------------------------------------------------------------------ recipes
-
-
-def to_recipe(edits: Sequence[TextEdit]) -> str:
-    """Edits as JSON text."""
-    return json.dumps([asdict(edit) for edit in edits], ensure_ascii=False)
-
-
-def from_recipe(text: str, where: str = "recipe") -> tuple[TextEdit, ...]:
-    """The inverse; InputError, naming `where`, for anything else."""
-    try:
-        rows: Any = json.loads(text)
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise InputError(f"{where}: expected a list of text edits, each with a target")
-        return tuple(from_dict(TextEdit, row, f"{where}[{number}]") for number, row in enumerate(rows))
-    except (ValueError, ConfigError) as error:
-        raise InputError(f"{where}: not a recipe of text edits ({error})") from error
-
-
-def read_recipe(path: Path) -> tuple[TextEdit, ...]:
-    """Edits from a file that `to_recipe` made."""
-    try:
-        return from_recipe(path.read_text(encoding="utf-8"), str(path))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); check the path") from error

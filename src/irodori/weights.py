@@ -37,7 +37,7 @@ def downloaded() -> dict[str, Path]:
 
 
 def resolve(name: str, offline: bool = False) -> Path:
-    """The file of a shipped or downloaded name, a path to a file or folder, or a hub repository ``owner/name[@revision]``.
+    """The file of a shipped or downloaded name, of a path, or of a hub repository ``owner/name[@revision]``.
 
     Raises WeightsError, naming what exists, when nothing fits; with `offline` the hub's local cache alone is asked.
     """

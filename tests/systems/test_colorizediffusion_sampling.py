@@ -18,7 +18,7 @@ from irodori.systems.colorizediffusion.diffusion import (
     sample,
     target,
 )
-from irodori.systems.colorizediffusion.guidance import Guided, combined, guide, level_strengths
+from irodori.systems.colorizediffusion.guidance import Guided, combined, guide, strengths_of
 from irodori.systems.colorizediffusion.networks import Condition
 
 SAMPLERS = {"dpm++2m": 0.03, "ddim": 0.05, "euler": 0.05, "euler-a": 0.1, "heun": 0.02, "unipc": 0.03}
@@ -157,6 +157,14 @@ def test_a_split_is_repeated_for_every_pass():
     torch.testing.assert_close(guided(LATENTS, torch.tensor(1.0)), split.mask[:, :, :1, :1])
 
 
-def test_strengths_by_level():
-    found = level_strengths({"encoder": 0.5, "middle": 0.7, "low": 0.9})
-    assert found == (0.5, 0.5, 0.7, 0.7, 0.9, 0.9, 1, 0.9, 0.9, 0.9, 0.7, 0.7, 0.7, 1, 1, 1)
+def test_the_overall_strength_reaches_what_it_reaches_in_the_release():
+    assert strengths_of(0.5, 16) == (*(0.5,) * 6, 1.0, *(0.5,) * 6, 1.0, 1.0, 1.0)
+    assert strengths_of(0.5, 3) == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("name", ["dpm++2m", "ddim", "euler", "euler-a", "heun", "unipc"])
+def test_trailing_steps_begin_at_the_last_timestep(name):
+    sampler = make_sampler(name, "v", "trailing")
+    sampler.set_timesteps(4)
+    assert sampler.timesteps[0] == 999
+    assert sorted(set(sampler.timesteps.round().int().tolist()), reverse=True) == [999, 749, 499, 249]

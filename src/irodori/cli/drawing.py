@@ -37,6 +37,7 @@ OPTIONS = (
     click.option("--steps", "num_steps", type=click.IntRange(1, 1000), help="Of drawing; fewer are faster."),
     click.option("--guidance-scale", type=click.FloatRange(1), help="How far the reference is followed; 1 = as is."),
     click.option("--sketch-scale", type=click.FloatRange(1), help="The same of the sketch."),
+    click.option("--reference-strength", type=click.FloatRange(0), help="Below 1 the reference counts less."),
     click.option("--sampler", type=click.Choice(SAMPLERS), help="How noise becomes a picture."),
 )  # fmt: skip
 
@@ -71,7 +72,7 @@ def take_drawing(settings: MutableMapping[str, Any]) -> dict[str, Any]:
         except ValueError:
             raise InputError(f"--thresholds {thresholds}: write four numbers, such as 0.5,0.55,0.65,0.95") from None
     masks = _given(settings, "sketch_mask", "reference_mask", "sketch_threshold", "reference_threshold")
-    sampling = _given(settings, "num_steps", "guidance_scale", "sketch_scale", "sampler")
+    sampling = _given(settings, "num_steps", "guidance_scale", "sketch_scale", "reference_strength", "sampler")
     return {
         "text": parse_text(texts, **{name: value for name, value in beside.items() if value is not None}),
         "masks": MaskOptions(**{name.removesuffix("_mask"): value for name, value in masks.items()}) if masks else None,

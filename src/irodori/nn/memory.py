@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -60,6 +61,17 @@ class FusedAttention(TorchFunctionMode):
             query, _, value = args[:3]
             return query.new_empty(*query.shape[:-1], value.shape[-1])
         return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def made_in(dtype: torch.dtype) -> Iterator[None]:
+    """New parameters are made in this precision, so that a large model never takes twice its memory."""
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(usual)
 
 
 @torch.no_grad()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import torch
 from irodori.checkpoint import Header, check_keys, load, read_header
 from irodori.config import from_dict
 from irodori.errors import ConfigError, WeightsError
+from irodori.nn.memory import made_in
 from irodori.systems.base import System
 from irodori.systems.colorizediffusion import presets as colorizediffusion_presets
 from irodori.systems.colorizediffusion.system import ColorizeDiffusion
@@ -67,23 +66,12 @@ def load_system(path: Path, dtype: torch.dtype = torch.float32) -> System:
     try:
         with torch.device("meta"):  # a header may claim any size: nothing is allocated before the shapes agree
             check_keys(path, build_system(header.system, header.config).state_dict(), tensors)
-        with _default_dtype(dtype):
+        with made_in(dtype):
             system = build_system(header.system, header.config)
     except ConfigError as error:
         raise WeightsError(f"{path}: made by another version or system ({error}); update irodori") from error
     system.load_state_dict(tensors, assign=True)
     return system.eval().requires_grad_(False)
-
-
-@contextmanager
-def _default_dtype(dtype: torch.dtype) -> Iterator[None]:
-    """New parameters are made in this precision, so that a large model never takes twice its memory."""
-    usual = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(usual)
 
 
 def recipe_system_name(recipe: Recipe) -> str:

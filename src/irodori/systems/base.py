@@ -88,12 +88,14 @@ class Sampling:
     """How a system that paints step by step, from noise, does so; None: as the model was made for.
 
     num_steps: more are slower and finer.  guidance_scale: how far the reference is followed, 1 = no further than in
-    training.  sketch_scale: the same of the sketch.  sampler: the solver's name.
+    training.  sketch_scale: the same of the sketch.  reference_strength: below 1 the reference counts less.  sampler:
+    the solver's name.
     """
 
     num_steps: int | None = None
     guidance_scale: float | None = None
     sketch_scale: float | None = None
+    reference_strength: float | None = None
     sampler: str | None = None
 
 

@@ -179,6 +179,7 @@ class SamplingConfig:
     reference_scale: float = 4.0  # classifier-free guidance on the reference; 1 = off
     sketch_scale: float = 1.0  # the same on the sketch
     sketch_strength: float = 1.0  # factor on the sketch's hints
+    reference_strength: float = 1.0  # factor on what cross-attention brings; 0.4…0.8 against figures that leak (v1)
     style: bool = True  # v2: the reference's style is injected
     window: tuple[float, float] = (0.0, 1.0)  # shares of the way, from noise to image, between which references count
     pause: tuple[float, float] = (-1.0, -1.0)  # and between which they do not
@@ -188,6 +189,8 @@ class SamplingConfig:
             raise ConfigError(f"colorizediffusion.sampling.num_steps must be at least 1, got {self.num_steps}")
         if min(self.reference_scale, self.sketch_scale) < 1:
             raise ConfigError("colorizediffusion.sampling: guidance scales start at 1, which is off")
+        if min(self.sketch_strength, self.reference_strength) < 0:
+            raise ConfigError("colorizediffusion.sampling: strengths must not be negative")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,13 +14,9 @@ from irodori.systems.colorizediffusion.networks import Condition
 
 Network = Callable[[Tensor, Tensor, Condition], Tensor]
 
-LEVELS: Mapping[str, tuple[int, ...]] = {
-    "encoder": (0, 1, 2, 3, 4, 5),
-    "middle": (2, 3, 10, 11, 12),
-    "low": (4, 5, 7, 8, 9),
-    "high": (0, 1, 13, 14, 15),
-}
-"""Attention blocks of the full-size network by resolution; block 6, in the middle of the network, is in none."""
+RELEASED_COUNT = 16
+UNREACHED = frozenset({6, 13, 14, 15})
+"""Cross-attentions of the full-size network that the release's overall strength does not reach."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +98,7 @@ def _each(conditions: Sequence[Condition], name: str) -> tuple[Tensor, ...]:
     return tuple(torch.cat(members) for members in maps)
 
 
-def level_strengths(levels: Mapping[str, float]) -> tuple[float, ...]:
-    """Strengths of the 16 attention blocks of the full-size network from those of `LEVELS`; later ones win."""
-    strengths = [1.0] * 16
-    for level, strength in levels.items():
-        for block in LEVELS[level]:
-            strengths[block] = strength
-    return tuple(strengths)
+def strengths_of(strength: float, count: int) -> tuple[float, ...]:
+    """The factor on each of `count` cross-attentions; in the full-size network some keep theirs, as released."""
+    kept = UNREACHED if count == RELEASED_COUNT else frozenset()
+    return tuple(1.0 if block in kept else strength for block in range(count))

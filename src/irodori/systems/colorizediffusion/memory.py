@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from irodori.nn.memory import peak_bytes
+from irodori.nn.memory import made_in, peak_bytes
 from irodori.systems.colorizediffusion.blocks import Split
 from irodori.systems.colorizediffusion.config import ColorizeDiffusionConfig
 from irodori.systems.colorizediffusion.networks import LABEL_CHANNELS, Condition, input_widths, output_widths
@@ -44,7 +44,8 @@ class Estimate:
 def estimate(config: ColorizeDiffusionConfig, size: tuple[int, int], dtype: torch.dtype, batch: int = 1) -> Estimate:
     """The memory for pictures of ``(height, width)`` pixels, every part of the version in use and both guidances on."""
     with torch.device("meta"):
-        parts = {name: part.to(dtype) for name, part in make_parts(config).items()}
+        with made_in(dtype):
+            parts = make_parts(config)
         work = _Work(config, parts, size, dtype, batch)
         activations = {name: peak_bytes(compute) for name, (_, compute) in work.stages().items()}
     weights = {name: sum(p.numel() * p.element_size() for p in part.parameters()) for name, part in parts.items()}

@@ -200,13 +200,15 @@ class ColorizeDiffusion(System):
     ) -> Tensor:
         """A picture ``(B, 3, H, W)`` in [-1, 1], by classifier-free guidance from each image's own noise."""
         from irodori.systems.colorizediffusion.diffusion import make_sampler, sample
-        from irodori.systems.colorizediffusion.guidance import guide
+        from irodori.systems.colorizediffusion.guidance import guide, strengths_of
+        from irodori.systems.colorizediffusion.networks import attention_count
 
         told = self.conditioner(noise)(reference, sketch.size, separation)
         told = replace(told, tokens=self.prompt(reference, told.tokens))
         strength = sampling.sketch_strength
         blank = self.blank_hints(sketch) if sampling.sketch_scale > 1 else ()
-        condition = told.with_hints(tuple(strength * hint for hint in sketch.hints))
+        strengths = strengths_of(sampling.reference_strength, attention_count(self.config.unet))
+        condition = told.with_hints(tuple(strength * hint for hint in sketch.hints), strengths)
         generators = noise.generators()
         shape = (self.config.unet.latent_channels, *(side // self.config.vae.stride for side in sketch.size))
         start = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
@@ -261,6 +263,7 @@ def asked_sampling(own: SamplingConfig, asked: Sampling | None) -> SamplingConfi
         "num_steps": asked.num_steps,
         "reference_scale": asked.guidance_scale,
         "sketch_scale": asked.sketch_scale,
+        "reference_strength": asked.reference_strength,
         "sampler": asked.sampler,
     }
     try:

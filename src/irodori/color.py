@@ -72,6 +72,19 @@ def _lab_curve_inverse(value: Tensor) -> Tensor:
     return torch.where(value <= _DELTA, 3.0 * _DELTA**2 * (value - 4.0 / 29.0), value**3)
 
 
+def lab_histogram(image: Tensor, bins: int = 8) -> Tensor:
+    """Shares of the colors of ``(B, 3, H, W)`` images in a grid over L, a, b: ``(B, bins^3)``, each row sums to 1.
+
+    The grid spans 0…100 in L and -128…128 in a and b; 8 bins, as Cui et al. 2022, section 3.3.2.
+    """
+    lab = rgb_to_lab(image).flatten(2)
+    span = lab.new_tensor([[100.0], [256.0], [256.0]])
+    place = ((lab + lab.new_tensor([[0.0], [128.0], [128.0]])) / span * bins).long().clamp(0, bins - 1)
+    bin_number = (place[:, 0] * bins + place[:, 1]) * bins + place[:, 2]
+    counts = lab.new_zeros(len(lab), bins**3)
+    return counts.scatter_add_(1, bin_number, torch.ones_like(lab[:, 0])) / lab.shape[2]
+
+
 def delta_e(image: Tensor, color: Tensor) -> Tensor:
     """CIEDE2000 between two ``(B, 3, …)`` images in [-1, 1]: ``(B, …)``, 0 = same, about 1 = just visible."""
     return delta_e_lab(rgb_to_lab(image), rgb_to_lab(color))

@@ -46,11 +46,23 @@ def _about(path):
 def test_everything_at_once(run, desk):
     references = ("--reference", "hair=reference.png", "--reference", "blue.png")
     steering = ("--hint", "35,40=#00ff80", "--hint", "2,2=102030", "--palette", "#ff0000,00ff00", "--palette", "0000ff")
-    extras = ("--snap", "--explain", "why.png", "--attention", "looked.png", "--lines", "none", "--json")
+    extras = (
+        "--snap",
+        "--explain",
+        "why.png",
+        "--attention",
+        "looked.png",
+        "--grid",
+        "grid.png",
+        "--lines",
+        "none",
+        "--json",
+    )
     answer = run("sketch.png", *references, *steering, *extras, "-o", "out.png")
     assert (answer.code, answer.err) == (0, "")
     (found,) = json.loads(answer.out)["results"]
     assert (found["reference_parts"], found["explanation"]) == (["hair", ""], "why.png")
+    assert (found["attention"], found["grid"], found["warped"]) == ("looked.png", "grid.png", None)
     wanted = {
         "hints": "35,40=#00ff80 2,2=#102030",
         "palette": "#ff0000 #00ff00 #0000ff",

@@ -11,15 +11,18 @@ from PIL import Image
 
 from irodori.image_io import read_metadata
 from irodori.inference.colorizer import Colorizer
+from irodori.nn.blocks import initialize
 from irodori.systems import build_system, preset
 
 
 @pytest.fixture(scope="module")
 def tag_model(tmp_path_factory):
-    """A folder with an untrained TagGAN of a few thousand parameters."""
+    """A folder with a TagGAN of a few thousand parameters, untrained, whose tags do something."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("models") / "tagged"
-    Colorizer(build_system("taggan", preset("taggan/tiny").system), device="cpu").save_pretrained(folder)
+    system = build_system("taggan", preset("taggan/tiny").system)
+    initialize(system.editor, "kaiming")
+    Colorizer(system, device="cpu").save_pretrained(folder)
     return folder
 
 

@@ -26,7 +26,7 @@ COLORIZER = [
     *("tags", "weights_hash"),
 ]
 RESULT = [
-    *("choices", "color_pixels", "colors_only", "confidence", "explain", "hints", "image", "inked", "lines"),
+    *("choices", "color_pixels", "colors_only", "confidence", "explain", "grid", "hints", "image", "inked", "lines"),
     *("network_confidence", "network_warped", "pixels", "save", "warped_reference"),
 ]
 RESULT_FIELDS = [
@@ -59,7 +59,7 @@ def test_members_are_the_recorded_ones():
     assert _public(irodori.Colorizer) == COLORIZER
     assert _public(irodori.Result) == RESULT
     assert sorted(irodori.Result.__dataclass_fields__) == RESULT_FIELDS
-    assert _public(irodori.Correspondence) == ["heatmap", "picture", "where"]
+    assert _public(irodori.Correspondence) == ["blocks", "heatmap", "picture", "where"]
 
 
 def test_system_names():

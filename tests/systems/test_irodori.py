@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 import torch
@@ -266,7 +266,7 @@ def test_cell_shares_and_balance_on_a_known_picture():
     assert shares[0, :, 0, 0].sum() == 0
     assert shares[0, 2].tolist() == [[0, 1], [1, 0.5]]
     assert shares[0, 5].tolist() == [[0, 0], [0, 0.5]]
-    weights = balance(parts)  # areas 40 and 8, mean 24
+    weights = balance(parts, 0.5, 4.0)  # areas 40 and 8, mean 24
     assert weights[0, 0, 0, 0] == 1
     assert weights[0, 0, 0, 7].item() == pytest.approx((24 / 40) ** 0.5)
     assert weights[0, 0, 7, 4].item() == pytest.approx((24 / 8) ** 0.5)
@@ -292,7 +292,7 @@ def test_truth_is_asked_for_off_the_lines_of_the_art_and_of_pictures_off_all_ink
     assert torch.equal(figure, batch.lines[0])
     assert torch.equal(picture, (sketch[1] < 0).float())
     wrong = torch.where(batch.lines[:1] > 0, -batch.color[:1], batch.color[:1])
-    one = Sample(*(getattr(batch, field.name)[:1] for field in fields(Sample)))
+    one = Sample(**{name: value[:1] for name, value in vars(batch).items() if value is not None})
     terms = color_terms(LossWeights(), one, wrong, wrong)
     assert terms["reconstruction"].item() == terms["transport"].item() == 0.0
     terms = color_terms(LossWeights(), one, wrong + 0.1, wrong)
@@ -305,7 +305,7 @@ def test_parts_that_no_source_tells_count_little():
     known = (batch.parts != 2).float()[:, None]
     batch = replace(batch, valid=known, lines=torch.zeros_like(batch.lines))
     wrong = torch.where(known > 0, batch.color, batch.color + 1.0)
-    weights = balance(batch.parts)
+    weights = balance(batch.parts, 0.5, 4.0)
     share = (0.15 * (1 - known) * weights).sum() / ((known + 0.15 * (1 - known)) * weights).sum()
     terms = color_terms(LossWeights(guess=0.15), batch, wrong, batch.color)
     assert terms["reconstruction"].item() == pytest.approx(4 * share.item(), rel=1e-4)

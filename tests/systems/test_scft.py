@@ -13,11 +13,12 @@ from batches import batch_for
 from irodori.data.index import Index
 from irodori.errors import ConfigError, WeightsError
 from irodori.nn.features import MobileNetV2
+from irodori.nn.pyramid import Encoder
 from irodori.systems import build_system, load_system, preset
 from irodori.systems.base import Inputs
 from irodori.systems.scft.config import LossWeights, SCFTConfig
 from irodori.systems.scft.losses import generator_terms
-from irodori.systems.scft.networks import Encoder, FeatureTransfer, Generator, adain_features, add_features
+from irodori.systems.scft.networks import FeatureTransfer, Generator, adain_features, add_features
 from irodori.training.loop import LoopOptions, train
 from irodori.training.run_folder import RunFolder
 

@@ -11,6 +11,9 @@ from irodori.benchmark.cases import Case
 from irodori.data.index import Index
 from irodori.data.licenses import FOLDER, credit, is_text_of, license_page
 
+CREDITS = "ATTRIBUTION.md"
+"""File of a benchmark that names the artists."""
+
 _INTRODUCTION = """# Attribution
 
 The pictures of this benchmark are made from the drawings of the artists below. They were recolored, moved, bent,

@@ -17,14 +17,14 @@ import torch
 from tqdm import tqdm
 
 from irodori.benchmark.art import Art
-from irodori.benchmark.attribution import attribution, credits_of
+from irodori.benchmark.attribution import CREDITS, attribution, credits_of
 from irodori.benchmark.cases import TRACKS, Case, Track, write_cases
 from irodori.benchmark.tracks import MAKERS
 from irodori.benchmark.tracks.base import PICTURES, Unit
 from irodori.data.index import Index, Item, read_index, write_index
 from irodori.data.licenses import FOLDER as LICENSES
 from irodori.data.prepare import NONE_PERMISSIVE, PrepareOptions, map_in_processes, prepare, writing
-from irodori.data.sources import is_permissive
+from irodori.data.sources import is_permissive, with_packs_of
 from irodori.errors import ConfigError, DataError
 
 Edition = Literal["full", "mini"]
@@ -32,7 +32,7 @@ Edition = Literal["full", "mini"]
 ART = "art"
 """Folder of the prepared drawings while the benchmark is being made."""
 
-COUNTS: dict[Edition, int] = {"full": 100, "mini": 12}
+COUNTS: dict[Edition, int] = {"full": 100, "mini": 8}
 """Cases of each condition, unless asked otherwise."""
 
 COST_SIZES = (256, 512, 1024)
@@ -88,6 +88,7 @@ def build(
     """
     if output.exists():
         raise DataError(f"{output}: already exists; choose a new folder or delete it first")
+    sources = with_packs_of(sources)
     folder = output.with_name(output.name + ".partial")
     try:
         with writing(output):
@@ -99,7 +100,7 @@ def build(
         counts = _counts(cases)
         with writing(output):
             sources_used = credits_of(cases, index, folder / LICENSES)
-            (folder / "ATTRIBUTION.md").write_text(attribution(sources_used), encoding="utf-8", newline="\n")
+            (folder / CREDITS).write_text(attribution(sources_used), encoding="utf-8", newline="\n")
             write_cases(folder, cases, {**_settings(sources, options), "counts": counts, "sources": sources_used})
             shutil.rmtree(folder / ART)
             if not any((folder / LICENSES).iterdir()):

@@ -13,10 +13,17 @@ LEGEND = (
     "100, …)."
 )
 
+SLOPE = "part_delta_e_slope"
+"""The trend that answers whether a method depends on where the reference's things are."""
+
 
 def as_markdown(report: Mapping[str, Any]) -> str:
     """`irodori.benchmark.report.build_report` as Markdown."""
-    sections = [_head(report), *(_track(report, name, track) for name, track in report["tracks"].items())]
+    sections = [
+        _head(report),
+        _overview(report),
+        *(_track(report, name, track) for name, track in report["tracks"].items()),
+    ]
     sections += [section for section in (*_costs(report), _failures(report), _made_with(report)) if section]
     return "\n\n".join(sections) + "\n"
 
@@ -43,6 +50,25 @@ def _origin(method: Mapping[str, Any]) -> str:
     version = f", version {about['gmic']}" if "gmic" in about else ""
     size = f", {about['image_size']} px" if "image_size" in about else ""
     return about.get("method", "pictures from elsewhere") + version + size
+
+
+def _overview(report: Mapping[str, Any]) -> str:
+    """The headline figure of each track, and the slope of the color error as the reference moves away."""
+    columns: dict[str, dict[str, str]] = {}
+    for name, track in report["tracks"].items():
+        figure = report["figures"][track["headline"]]
+        if figure["name"] in track["figures"]:
+            cells = {method: found[figure["name"]] for method, found in track["tables"][ALL].items()}
+            columns[f"{name}: {_title(figure)}"] = _texts(cells, figure["digits"])
+        if SLOPE in track["trends"]:
+            columns[f"{name}: {_title(report['trends'][SLOPE])}"] = _texts(track["trends"][SLOPE], 2)
+    rows = [[method["name"], *(found.get(method["name"], "–") for found in columns.values())]
+            for method in report["methods"]]  # fmt: skip
+    return "\n".join(["## Overview", "", *table(["method", *columns], rows)])
+
+
+def _texts(cells: Mapping[str, Mapping[str, Any] | None], digits: int) -> dict[str, str]:
+    return {method: cell_text(cell, digits) for method, cell in cells.items()}
 
 
 def _track(report: Mapping[str, Any], name: str, track: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from irodori.benchmark.cases import TRACKS
     help="mini: few cases of permissively licensed art, small enough for a repository.",
 )  # fmt: skip
 @click.option("--size", default=256, show_default=True, type=click.IntRange(32, 2048), help="Side of the pictures.")
-@click.option("--count", default=0, type=click.IntRange(0), help="Cases of each condition.  [default: 100; mini: 12]")
+@click.option("--count", default=0, type=click.IntRange(0), help="Cases of each condition.  [default: 100; mini: 8]")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the pairing.")
 @click.option("--tracks", multiple=True, type=click.Choice(TRACKS), help="May be given again.  [default: all]")
 @click.option("--permissive", is_flag=True, help="Only art whose license allows commercially usable weights.")

@@ -73,6 +73,10 @@ class PointType(click.ParamType):
 @click.option("--attention", type=PATH, help="Also write a picture of where sketch points looked (file, or folder).")
 @click.option("--point", "points", multiple=True, type=PointType(), help="Sketch point for --attention; repeatable.")
 @click.option("--explain", type=PATH, help="Also write a picture of what colored which part (file, or folder).")
+@click.option(
+    "--grid", type=PATH, help="Also write a picture of a grid on the reference, brought along (file, or folder)."
+)
+@click.option("--warped", type=PATH, help="Also write the reference's colors before refinement (file, or folder).")
 @click.option("--hint", "hints", metavar="X,Y=COLOR", multiple=True, help="Color at a place, as 120,85=#ff8000; again.")
 @click.option("--palette", metavar="COLOR,...", multiple=True, help="Colors to choose from, as ff8000,2060c0.")
 @click.option("--snap", is_flag=True, help="Make each closed region one flat color, exactly one of the reference's.")
@@ -110,7 +114,7 @@ def command(
     Each SKETCH is a picture or a folder of them; the result has its exact size.  A run that was stopped goes on
     where it was when it is started again.
     """
-    for name in ("attention", "explain"):
+    for name in ("attention", "explain", "grid", "warped"):
         if settings[name] and not references:
             raise click.UsageError(f"--{name} shows where in a reference the colors came from: give --reference too")
     if settings["heatmap"] and not (references and settings["texts"]):
@@ -198,6 +202,10 @@ def _print_rest(report: BatchReport, as_json: bool) -> None:
         click.echo(f"failed: {reason if str(path) in reason else f'{path}: {reason}'}", err=True)
 
 
+def _beside(done: Done, kind: str) -> str | None:
+    return str(done.pictures[kind]) if kind in done.pictures else None
+
+
 def _as_json(report: BatchReport, options: Options, seconds: float) -> dict[str, Any]:
     results = [
         {
@@ -205,9 +213,11 @@ def _as_json(report: BatchReport, options: Options, seconds: float) -> dict[str,
             "references": [str(path) for path in done.job.references],
             "reference_parts": list(done.job.parts),
             "output": str(done.job.output),
-            "attention": str(done.attention) if done.attention else None,
-            "explanation": str(done.explanation) if done.explanation else None,
-            "heatmap": str(done.heatmap) if done.heatmap else None,
+            "attention": _beside(done, "attention"),
+            "explanation": _beside(done, "explain"),
+            "grid": _beside(done, "grid"),
+            "warped": _beside(done, "warped"),
+            "heatmap": _beside(done, "heatmap"),
             "notices": list(done.notices),
             "provenance": done.provenance,
             "seconds": round(done.seconds, 3),

@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 class Batched:
-    """Base of dataclasses whose fields are tensors ``(B, …)``, other `Batched`s, or tuples of B plain values.
+    """Base of dataclasses whose fields are tensors ``(B, …)``, other `Batched`s, tuples of B plain values, or None.
 
     Tuples stay with the host: what decides which operations run must not wait for the device.
     """
@@ -66,6 +66,8 @@ def _changed(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
 
 
 def _joined(values: Sequence[Any]) -> Any:
+    if values[0] is None:
+        return None
     if isinstance(values[0], Tensor):
         return torch.cat(list(values))
     if isinstance(values[0], Batched):

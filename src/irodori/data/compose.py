@@ -29,6 +29,7 @@ def compose(draft: Draft) -> Sample:
     draft = _with_moved_drawings(draft)
     device, size = draft.offset.device, draft.own_sketch.shape[-1]
     recolored = rows_where([kind == "recolor" for kind in draft.kinds], device)
+    shuffled = rows_where([kind == "shuffled" for kind in draft.kinds], device)
     source = draft.source.take(recolored)
     lone = rows_where([kind == "lone" for kind in draft.kinds], device)
     points = draft.warp.backward(size)
@@ -38,17 +39,18 @@ def compose(draft: Draft) -> Sample:
     sketch = draw_lines(flat, drawing, labels, draft.own_sketch, draft.line_kinds, draft.thickness)
     color = (flat + draft.offset[:, :, None, None]).round().clamp(0, 255)
     parts = part_numbers(drawing, labels)
-    reference, reference_parts = _reference(draft, source, recolored, color, parts, points)
+    reference, reference_parts = _reference(draft, torch.cat([recolored, shuffled]), color, parts, points)
     return Sample(
         sketch=from_uint8(draft.variation.vary(sketch).round()),
         color=from_uint8(color),
         reference=from_uint8(reference).index_fill(0, lone, 0.0),
-        valid=(drawing.levels(~known[:, None]) < 0.05 * 255).float(),
+        valid=(drawing.levels(~known[:, None]) < 0.05 * 255).float().index_fill(0, shuffled, 0.0),
         correspondence=_correspondence(draft, size),
         parts=parts,
         reference_parts=reference_parts.index_fill(0, lone, -1),
         lines=line_share(drawing),
         tags=draft.tags,
+        similar=None if draft.similar is None else from_uint8(draft.similar.paint(draft.similar.palette)),
     )
 
 
@@ -105,13 +107,15 @@ def part_numbers(drawing: Layers, labels: Tensor) -> Tensor:
     return table.gather(1, (labels % table.shape[1]).flatten(1)).view_as(labels)
 
 
-def _reference(
-    draft: Draft, source: Layers, recolored: Tensor, color: Tensor, parts: Tensor, points: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The moved, lit references ``(B, 3, H, W)`` in levels, and their part numbers."""
-    if len(recolored):
-        color = color.index_copy(0, recolored, source.paint(source.palette))
-        parts = parts.index_copy(0, recolored, part_numbers(source, source.labels()))
+def _reference(draft: Draft, others: Tensor, color: Tensor, parts: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+    """The moved, lit references ``(B, 3, H, W)`` in levels, and their part numbers.
+
+    others: rows whose reference is the draft's source.
+    """
+    if len(others):
+        source = draft.source.take(others)
+        color = color.index_copy(0, others, source.paint(source.palette))
+        parts = parts.index_copy(0, others, part_numbers(source, source.labels()))
     moved = sample_at(color, points).round()
     return (moved * draft.light.field(moved.shape[-1])).round(), nearest_at(parts, points)
 

@@ -3,6 +3,7 @@
 `self`: the paper's augmented-self reference; a color-shifted picture is the truth, its warped copy the reference.
 `recolor`: the reference is another figure B, the truth is A in B's colors, part by part; parts that B lacks are
 masked out.
+`shuffled`: the reference is any other drawing, and nobody knows the truth.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from irodori.data.clusters import ColorClusters, color_clusters
 from irodori.data.draft import Draft
 from irodori.data.drawing import Drawing, DrawingCache
 from irodori.data.index import PART_NAMES, Index, Item, Part, Split
@@ -27,9 +29,11 @@ from irodori.data.palette import PALETTES, Color, own_palette, palette_of
 from irodori.data.scene import side_by_side
 from irodori.data.warp import Warp, WarpOptions, no_warp, random_warp
 from irodori.errors import ConfigError, DataError
+from irodori.image import from_uint8
 
 _SHARES = (
-    "recolor_share", "same_style_share", "random_palette_share", "no_reference", "light_share", "scene_share",
+    "recolor_share", "shuffled_share", "same_style_share", "random_palette_share", "no_reference", "light_share",
+    "scene_share",
 )  # fmt: skip
 
 
@@ -38,6 +42,7 @@ class DataOptions:
     """How pairs are made (Lee et al. 2020, sections 3.2 and A.3, and the recolor pairs of this project)."""
 
     recolor_share: float = 0.0  # share of `recolor` pairs; the rest are `self` pairs (paper: 0)
+    shuffled_share: float = 0.0  # share of the others whose reference is any other drawing: no truth (CSFT, figure 2)
     same_style_share: float = 0.5  # of the recolor pairs, share whose reference has the sketch's own style
     scene_share: float = 0.0  # of the recolor pairs, share whose reference shows two figures; half of the sketches too
     random_palette_share: float = 0.5  # share of pairs with random instead of the artist's colors
@@ -47,6 +52,7 @@ class DataOptions:
     light_share: float = 0.0  # share of references with soft or cel shading; the truth stays flat
     sketches: tuple[str, ...] = ("ink", "xdog")  # kinds of line, one drawn at random for each pair
     vary_lines: bool = True  # thicker, softer, broken, noisy, fainter lines
+    color_clusters: int = 0  # clusters from which a picture as colored as the reference is drawn; 0 = none is (CSFT)
     leave_out: tuple[str, ...] = ()  # sources (styles) that are not used, to test on them as unseen
     sketch_warp: WarpOptions | None = None  # moves sketch and truth
     self_warp: WarpOptions = field(default_factory=WarpOptions)  # the paper's s(.)
@@ -60,6 +66,8 @@ class DataOptions:
             unknown = set(getattr(self, name)) - set(known)
             if unknown or not getattr(self, name):
                 raise ConfigError(f"data.{name}: choose from {', '.join(known)}; got {sorted(unknown)}")
+        if self.color_clusters < 0:
+            raise ConfigError(f"data.color_clusters must not be negative, got {self.color_clusters}")
 
 
 class PairDataset(Dataset[Draft]):
@@ -86,6 +94,7 @@ class PairDataset(Dataset[Draft]):
         if options.recolor_share > 0 and not self.styles:
             raise DataError(f"{index.root}: recolor pairs need vector art with named parts; set data.recolor_share=0")
         self.drawings = DrawingCache(index.root, image_size, cache_bytes)
+        self.clusters = self._color_clusters(index) if options.color_clusters else None
         self._figures = [item for items in self.styles.values() for item in items]
 
     def __len__(self) -> int:
@@ -97,26 +106,37 @@ class PairDataset(Dataset[Draft]):
             return self._lone_sketch(generator)
         if generator.random() < self.options.recolor_share:
             return self._recolor_pair(generator)
+        if self.options.shuffled_share and generator.random() < self.options.shuffled_share:
+            return self._shuffled_pair(generator)
         return self._self_pair(generator)
 
     def _lone_sketch(self, generator: np.random.Generator) -> Draft:
         """No reference (A.5): the truth has the artist's own colors, since nothing tells of any others."""
-        drawing = self.drawings[self.items[generator.integers(len(self.items))]]
-        layers = layers_of(drawing, own_palette(drawing.parts), shared_numbers(drawing.parts))
-        return self.plain_draft(drawing, layers, generator)
+        item = self._any(generator)
+        draft = self.plain_draft(self.drawings[item], self._own_layers(item), generator)
+        return self._with_similar(draft, draft.drawing, item, generator)
 
     def _self_pair(self, generator: np.random.Generator) -> Draft:
-        drawing = self.drawings[self.items[generator.integers(len(self.items))]]
+        item = self._any(generator)
+        drawing = self.drawings[item]
         layers = layers_of(drawing, self._palette(drawing.parts, generator), all_numbers(drawing.parts))
         draft = self.plain_draft(drawing, layers, generator)
         offset = generator.uniform(-1, 1, 3) * self.options.appearance
-        return replace(
+        draft = replace(
             self._lit(draft, generator),
             kinds=("self",),
             tags=(drawing.tags,),
             offset=torch.from_numpy(offset.astype(np.float32))[None],
             warp=random_warp(self.image_size, self.options.self_warp, generator),
         )
+        return self._with_similar(draft, draft.drawing, item, generator)
+
+    def _shuffled_pair(self, generator: np.random.Generator) -> Draft:
+        item, other = self._any(generator), self._any(generator)
+        draft = self.plain_draft(self.drawings[item], self._own_layers(item), generator)
+        warp = random_warp(self.image_size, self.options.self_warp, generator)
+        draft = replace(draft, kinds=("shuffled",), source=self._own_layers(other), warp=warp)
+        return self._with_similar(self._lit(draft, generator), draft.source, other, generator)
 
     # --------------------------------------------------------------------------------------------- recolor pairs
 
@@ -130,7 +150,7 @@ class PairDataset(Dataset[Draft]):
             if generator.random() < 0.5:
                 drawing = side_by_side(drawing, self.drawings[self._partner(item, generator)], generator)
         draft = self.recolor_draft(drawing, source, self._palette(source.parts, generator), warp, generator)
-        return self._lit(draft, generator)
+        return self._with_similar(self._lit(draft, generator), draft.source, other, generator)
 
     def _partner(self, item: Item, generator: np.random.Generator) -> Item:
         """A figure of the same or of another style."""
@@ -149,7 +169,29 @@ class PairDataset(Dataset[Draft]):
         layers = layers_of(source, palette, shared_numbers(source.parts), known)
         return replace(draft, kinds=("recolor",), source=layers, warp=warp, tags=(source.tags,))
 
+    # ---------------------------------------------------------------------------------------------- similar colors
+
+    def _color_clusters(self, index: Index) -> ColorClusters:
+        """Of the training set, whatever the split: similar pictures show nothing that training does not."""
+        items = [item for item in index.select("train") if item.source not in self.options.leave_out]
+        return color_clusters(self.root, items or self.items, self.options.color_clusters)
+
+    def _with_similar(self, draft: Draft, shown: Layers, item: Item, generator: np.random.Generator) -> Draft:
+        """With another picture of the color cluster of what the reference shows: `item`, in the colors of `shown`."""
+        if self.clusters is None:
+            return draft
+        image = from_uint8((shown.paint(shown.palette) + draft.offset[:, :, None, None]).round().clamp(0, 255))
+        return replace(draft, similar=self._own_layers(self.clusters.similar(image, item, generator)))
+
     # ----------------------------------------------------------------------------------------------------- shared
+
+    def _any(self, generator: np.random.Generator) -> Item:
+        return self.items[generator.integers(len(self.items))]
+
+    def _own_layers(self, item: Item) -> Layers:
+        """A drawing in the artist's own colors."""
+        drawing = self.drawings[item]
+        return layers_of(drawing, own_palette(drawing.parts), shared_numbers(drawing.parts))
 
     def plain_draft(self, drawing: Drawing, layers: Layers, generator: np.random.Generator) -> Draft:
         """A drawing, as `layers`, without a reference; the generator draws the lines, then `sketch_warp`."""

@@ -13,17 +13,18 @@ from irodori.data.light import Light
 from irodori.data.line_variation import Variation
 from irodori.data.warp import Warp
 
-Kind = Literal["self", "recolor", "lone"]
+Kind = Literal["self", "recolor", "shuffled", "lone"]
 
 
 @dataclass(frozen=True)
 class Draft(Batched):
     """Everything about pairs before composition (`irodori.data.compose`); B pairs of ``H x H`` pixels.
 
-    kinds: "self" (the reference is the moved truth), "recolor" (another figure) or "lone" (no reference).
+    kinds: "self" (the reference is the moved truth), "recolor" (another figure), "shuffled" (any other drawing, truth
+        unknown) or "lone" (no reference).
     drawing: what the sketch shows, with the truth's palette; of recolor pairs, with the drawing's own, which stays
         where the reference shows nothing else.
-    source: what the reference shows, in its palette; empty planes in other than recolor pairs.
+    source: what the reference shows, in its palette; empty planes in "self" and "lone" pairs.
     own_sketch: ``(B, 1, H, H)`` uint8, the artist's line drawing; white where there is none.
     line_kinds: kind of line of each pair, one of `irodori.data.lines.KINDS` or "own".
     thickness: ``(B,)`` of the borders of regions in ink, 1 or 2 pixels.
@@ -33,6 +34,7 @@ class Draft(Batched):
     offset: ``(B, 3)`` levels added to the truth, and so to the reference, of self pairs.
     light: multiplied onto the reference.
     tags: of what the reference shows (`Sample.tags`).
+    similar: another drawing of about the reference's colors, for systems that ask for one.
     """
 
     kinds: tuple[Kind, ...]
@@ -48,3 +50,4 @@ class Draft(Batched):
     offset: Tensor
     light: Light
     tags: tuple[tuple[str, ...], ...]
+    similar: Layers | None = None

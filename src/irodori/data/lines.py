@@ -15,7 +15,7 @@ from torch import Tensor
 
 from irodori.data.batched import rows_where
 from irodori.data.layers import GRAY, Layers
-from irodori.data.sketch import Operations, difference_of_gaussians, pencil, xdog
+from irodori.data.sketch import Operations, difference_of_gaussians, pencil, sharpened, xdog
 
 KINDS = ("ink", "xdog", "dog", "edges", "pencil")
 """Kinds of line that `DataOptions.sketches` may name."""
@@ -32,9 +32,14 @@ def draw_lines(
     sketch = own_sketch.to(torch.float32, copy=True)
     for kind in sorted(set(kinds) - {"own"}):
         rows = rows_where([each == kind for each in kinds], color.device)
-        drawn = ink(drawing, labels, thickness)[rows] if kind == "ink" else _EXTRACTORS[kind](color[rows])
+        drawn = ink(drawing, labels, thickness)[rows] if kind == "ink" else extract_lines(color[rows], kind)
         sketch[rows] = drawn
     return sketch
+
+
+def extract_lines(color: Tensor, kind: str) -> Tensor:
+    """Lines ``(B, 1, H, W)`` found in images ``(B, 3, H, H)``; kind: one of `KINDS` but "ink"."""
+    return _EXTRACTORS[kind](color)
 
 
 def ink(drawing: Layers, labels: Tensor, thickness: Tensor) -> Tensor:
@@ -182,3 +187,12 @@ _EXTRACTORS: dict[str, Callable[[Tensor], Tensor]] = {
     "edges": gradient_edges,
     "pencil": lambda color: pencil(color, _BATCHED).floor(),
 }
+
+
+def soft_xdog(color: Tensor, threshold: float = 0.75, steepness: float = 10.0) -> Tensor:
+    """XDoG lines ``(B, 1, H, W)`` in 0…255 that are not binary, so that a gradient passes through them.
+
+    Above the threshold white, below it a hyperbolic tangent (Winnemöller 2011).
+    """
+    below = (sharpened(color, _BATCHED) - threshold).clamp(max=0)
+    return 255 * (1 + torch.tanh(steepness * below))

@@ -26,7 +26,7 @@ from irodori.data.index import SPLITS, Item, Part, Split, split_of, write_index
 from irodori.data.licenses import FOLDER as LICENSES
 from irodori.data.licenses import copy_license_texts
 from irodori.data.parts import MAX_PARTS, pack, parse, planes_of, render
-from irodori.data.sources import RawItem, SourceKind, clean, is_permissive, read_source
+from irodori.data.sources import RawItem, SourceKind, clean, is_permissive, read_source, with_packs_of
 from irodori.errors import DataError, IrodoriError
 from irodori.image import Pixels, resize
 from irodori.image_io import over_paper, read_image, to_gray, write_image
@@ -78,9 +78,13 @@ class Prepared:
 def prepare(
     sources: Sequence[Path], output: Path, options: PrepareOptions, workers: int = 0, progress: bool = True
 ) -> PrepareReport:
-    """Builds the data set `output` (a new folder) from `sources`; the folder appears only when it is complete."""
+    """Builds the data set `output` (a new folder) from `sources`; the folder appears only when it is complete.
+
+    A source is a folder of pictures, an art pack or a folder of packs.
+    """
     if output.exists():
         raise DataError(f"{output}: already exists; choose a new folder or delete it first")
+    sources = with_packs_of(sources)
     named = _with_ids(item for source in sources for item in _selected(source, options))
     raw = [item for item in named if _may_be_wanted(item, options.splits)]
     if not named and options.permissive_only:

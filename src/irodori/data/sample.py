@@ -26,6 +26,7 @@ class Sample(Batched):
         knows.
     tags: for each image what the data set says of the drawing that the reference shows; empty where nothing is known.
         Words for colors are those of the drawing as it was prepared, before any palette or offset.
+    similar: ``(B, 3, H, W)``, another picture of about the reference's colors; None where nobody asked for one.
     """
 
     sketch: Tensor
@@ -37,3 +38,4 @@ class Sample(Batched):
     reference_parts: Tensor
     lines: Tensor
     tags: tuple[tuple[str, ...], ...] = ()
+    similar: Tensor | None = None

@@ -42,10 +42,15 @@ def xdog(
     sigma: of the line detector in pixels.  k: ratio of the two Gaussians.  threshold: in 0…1 of the sharpened image.
     Binary, because the gray shading of a soft sketch gives colors away.
     """
+    return (sharpened(color, do, sigma, k, sharpness) > threshold) * 255
+
+
+def sharpened(color: Levels, do: Operations, sigma: float = 0.7, k: float = 1.6, sharpness: float = 19.0) -> Levels:
+    """The image that `xdog` compares with its threshold: about 1 on even areas, less on the dark side of edges."""
     gray = do.blur(do.gray(color) / 255, 0.7)
     fine, coarse = do.blur(gray, sigma), do.blur(gray, sigma * k)
     # Relative to the local brightness: otherwise every dark area would be ink.
-    return (1 + sharpness * (fine - coarse) / (coarse + 0.1) > threshold) * 255
+    return 1 + sharpness * (fine - coarse) / (coarse + 0.1)
 
 
 def difference_of_gaussians(color: Levels, do: Operations, sigma: float = 1.0, threshold: float = 8.0) -> Levels:

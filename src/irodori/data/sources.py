@@ -14,7 +14,7 @@ import os
 import re
 import tarfile
 import zipfile
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +69,15 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
+def with_packs_of(sources: Sequence[Path]) -> list[Path]:
+    """The same folders, with the packs in place of a folder that holds packs and no pictures of its own."""
+    found: list[Path] = []
+    for source in sources:
+        packs = sorted(path for path in source.iterdir() if _is_pack(path)) if os.path.isdir(source) else []
+        found += [source] if not packs or _is_pack(source) or list_images(source) else packs
+    return found
+
+
 def read_source(
     folder: Path, kind: SourceKind = "auto", sketch_side: Literal["left", "right"] = "right"
 ) -> Iterator[RawItem]:
@@ -84,12 +93,16 @@ def read_source(
 
 
 def _recognize(folder: Path) -> SourceKind:
-    # Other .jsonl files do not make a pack: folders of pictures on the Hugging Face hub have a metadata.jsonl.
-    if any(os.path.isfile(folder / name) for name in ("index.jsonl", "styles.json")):
+    if _is_pack(folder):
         return "pack"
     if all(os.path.isdir(folder / name) for name in ("sketch", "color")):
         return "paired"
     return "folder"
+
+
+def _is_pack(folder: Path) -> bool:
+    # Other .jsonl files do not make a pack: folders of pictures on the Hugging Face hub have a metadata.jsonl.
+    return any(os.path.isfile(folder / name) for name in ("index.jsonl", "styles.json"))
 
 
 # --- folders of pictures ---------------------------------------------------------------------------------------------

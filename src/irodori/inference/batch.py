@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,9 @@ class Options:
 
     attention: a file, or for several sketches a folder, for pictures of where the points looked; None: not wanted.
     points: ``(x, y)`` in sketch pixels for those pictures; empty: chosen by the program.
-    explain: a file or a folder for pictures of which part of the references colored which part of the sketch.
-    heatmap: a file or a folder for pictures of the regions that text edits find in the reference.
+    explain, grid, warped: the same for pictures of which part of the references colored which part of the sketch, of a
+        grid over the references brought to the sketch, and of the references' colors before refinement.
+    heatmap: the same for pictures of the regions that text edits find in the reference.
     hints, palette, snap, tags, text, masks, sampling: see `Colorizer.run`; hints and mask files are for a single
         sketch.
     """
@@ -50,6 +51,8 @@ class Options:
     attention: Path | None = None
     points: tuple[Point, ...] = ()
     explain: Path | None = None
+    grid: Path | None = None
+    warped: Path | None = None
     hints: tuple[Hint, ...] = ()
     palette: tuple[Color, ...] = ()
     snap: bool = False
@@ -71,18 +74,31 @@ class Options:
         names = ("hints", "palette", "snap", "tags", "text", "masks", "sampling")
         return {name: getattr(self, name) for name in names}
 
+    @property
+    def side_pictures(self) -> dict[str, Path]:
+        """Kind and place, as given, of the pictures that are wanted beside each result."""
+        given = {
+            "attention": self.attention,
+            "explain": self.explain,
+            "grid": self.grid,
+            "warped": self.warped,
+            "heatmap": self.heatmap,
+        }
+        return {kind: path for kind, path in given.items() if path is not None}
+
 
 @dataclass(frozen=True)
 class Done:
-    """A file that was written: what the result said about itself, and how long it took in seconds."""
+    """A file that was written: what the result said about itself, and how long it took in seconds.
+
+    pictures: the files beside it, by kind (`Options.side_pictures`).
+    """
 
     job: Job
     notices: tuple[str, ...]
     provenance: dict[str, str]
     seconds: float
-    attention: Path | None = None
-    explanation: Path | None = None
-    heatmap: Path | None = None
+    pictures: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass
@@ -112,7 +128,7 @@ def run_jobs(
     """
     options = options or Options()
     options = replace(options, tags=colorizer.checked_tags(options.tags))
-    check_side_pictures(jobs, options.attention, options.explain, options.heatmap)
+    check_side_pictures(jobs, *options.side_pictures.values())
     _check_guidance(colorizer, jobs, options)
     runner, report = _Runner(colorizer, options), BatchReport()
     for job in tqdm(jobs, desc="coloring", unit="sketch", disable=len(jobs) < 2):
@@ -166,18 +182,18 @@ class _Runner:
         if job.problem:
             raise InputError(job.problem)
         start = time.perf_counter()
-        sides = {name: side_picture(job, getattr(self.options, name)) for name in ("attention", "explain", "heatmap")}
-        paths = {name: path for name, path in sides.items() if path is not None}
+        wished = self.options.side_pictures.items()
+        pictures = {kind: path for kind, target in wished if (path := side_picture(job, target)) is not None}
         wanted = self._fingerprint(job)
-        if not overwrite and job.output.exists() and self._is_current(job.output, wanted, tuple(paths.values())):
+        if not overwrite and job.output.exists() and self._is_current(job.output, wanted, pictures.values()):
             return None
         result = self._color(job)
-        pictures = [(path, self._side_picture(name, result, job)) for name, path in paths.items()]
-        for path, pixels in pictures:  # all are made before any is written
+        made = [(path, self._side_picture(kind, result, job)) for kind, path in pictures.items()]
+        for path, pixels in made:
             write_image(path, pixels)
         given = {key: value for key, value in wanted.items() if value}
         result.save(job.output, extra=given | file_names(job))
-        return Done(job, result.notices, result.provenance, time.perf_counter() - start, *sides.values())
+        return Done(job, result.notices, result.provenance, time.perf_counter() - start, pictures)
 
     def _color(self, job: Job) -> Result:
         options = self.options
@@ -204,21 +220,26 @@ class _Runner:
             "mask_sha256": " ".join(content_hash(path) for path in options.masks.files) if options.masks else "",
         }
 
-    def _is_current(self, output: Path, wanted: dict[str, str], pictures: Sequence[Path]) -> bool:
+    def _is_current(self, output: Path, wanted: dict[str, str], pictures: Iterable[Path]) -> bool:
         """Whether the output is what this job would make; InputError if it is not even a file of this program."""
         found = refuse_foreign(output)
         matches = wanted["weights"] != "" and all(found.get(key, "") == value for key, value in wanted.items())
         return matches and all(path.exists() for path in pictures)
 
-    def _side_picture(self, name: str, result: Result, job: Job) -> Pixels:
-        """What is wanted beside the result: "attention", "explain" or "heatmap"."""
-        if name == "heatmap":
+    def _side_picture(self, kind: str, result: Result, job: Job) -> Pixels:
+        if kind == "heatmap":
             return np.asarray(self.colorizer.heatmap(self.options.text))
+        if kind == "warped":
+            if result.warped_reference is None:
+                raise InputError(
+                    f"{job.sketch}: the model {self.colorizer.name} does not warp its reference: leave it out"
+                )
+            return np.asarray(result.warped_reference)
         if result.correspondence is None:
             raise InputError(f"{job.sketch}: the model {self.colorizer.name} has no attention to show: leave it out")
-        if name == "attention":
+        if kind == "attention":
             return result.correspondence.picture(self.options.points)
-        return np.asarray(result.explain())
+        return np.asarray(result.explain() if kind == "explain" else result.grid())
 
 
 def references_of(job: Job) -> list[Path] | dict[str, list[Path]]:

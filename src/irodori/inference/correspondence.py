@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
 
 from irodori.errors import InputError
 from irodori.image import Geometry, Pixels, resize
@@ -19,6 +20,8 @@ from irodori.systems.base import Attention
 Point = tuple[float, float]
 HeatMap = NDArray[np.float32]
 
+BLOCK = 256
+"""Cells of the sketch whose attention is looked at together; the whole map may be larger than all else."""
 PANEL_SIZE = 384
 MARGIN = 12
 NUM_POINTS = 4
@@ -75,6 +78,12 @@ class Correspondence:
             index, x_ref, y_ref, _ = self.where(x, y)
             panels.append(_reference_panel(self.references[index], self.heatmap(x, y, index), (x_ref, y_ref), number))
         return _sheet(panels)
+
+    def blocks(self) -> Iterator[Tensor]:
+        """All rows of the attention, some cells of the sketch at a time: ``(n, K)``, K cells of all references."""
+        rows, columns = self.attention.sketch_grid
+        for queries in torch.arange(rows * columns).split(BLOCK):
+            yield self.attention.rows(queries)[0].float().cpu()
 
     def _maps(self, x: float, y: float) -> list[HeatMap]:
         """The attention of a sketch point, one grid per reference; cells that lie wholly in padding are 0."""

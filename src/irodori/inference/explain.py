@@ -8,41 +8,27 @@ decided there.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from irodori.color import lab_to_rgb
-from irodori.image import Pixels, resize, to_pixels
+from irodori.image import Pixels, resize
 from irodori.inference.correspondence import Correspondence, Point, cell_center, innermost, without_padding
 from irodori.inference.finish import ColorCells, upsample_colors
 from irodori.inference.leaks import find_rooms
 from irodori.inference.regions import Mask, Regions, cell_regions, closed_regions, extend_regions
+from irodori.inference.sheet import Layout, Places, fitted_cells, layout_of, on_sheet, panel_size, paste, tinted, tints
 
-PANEL, GAP, MARGIN = 640, 150, 24
 MAX_ARROWS = 8
 LEAST_AREA = 0.004
 """Smallest share of the sketch that a region with an arrow has."""
 APART, APART_ALIKE = 40.0, 160.0
 """How far apart two arrows are, both ends together, in pixels of the sheet; and two arrows of the same color."""
-BLOCK = 256
-"""Cells of the sketch whose attention is looked at together."""
 AROUND = 0.12
 """How far around its strongest cell a place is averaged, as a share of the references' height."""
 TINT, REFERENCE_TINT, GRAY = 0.75, 0.55, (140, 140, 140)
-
-Places = NDArray[np.float32]
-
-
-class Layout(NamedTuple):
-    """Where the pictures lie on the sheet, as ``(left, top, scale)``: the sketch's panel, and one per reference."""
-
-    sketch: tuple[float, float, float]
-    references: tuple[tuple[float, float, float], ...]
-    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -59,14 +45,14 @@ def explain(correspondence: Correspondence, colors: Pixels, confidence: Pixels |
 
     colors: the color layer ``(H, W, 3)``.  confidence: ``(H, W)`` in 0…255, or None: sure everywhere.
     """
-    layout = _layout(correspondence)
+    layout = layout_of(correspondence)
     keys = key_places(correspondence, layout)
     sources = source_places(correspondence, keys)
     sheet = np.full((*layout.size, 3), 255, np.uint8)
     panel, lines = _sketch_panel(correspondence, sources, layout, confidence)
-    _paste(sheet, panel, layout.sketch)
+    paste(sheet, panel, layout.sketch)
     for picture, place in zip(correspondence.references, layout.references, strict=True):
-        _paste(sheet, _reference_panel(picture, place, layout), place)
+        paste(sheet, _reference_panel(picture, place, layout), place)
     for arrow in choose_arrows(correspondence, sources, layout, lines, colors, confidence):
         _draw(sheet, arrow)
     return sheet
@@ -75,67 +61,21 @@ def explain(correspondence: Correspondence, colors: Pixels, confidence: Pixels |
 # --- the sheet -------------------------------------------------------------------------------------------------------
 
 
-def _layout(correspondence: Correspondence) -> Layout:
-    """The sketch as high as `PANEL` allows, the references below each other in the same height."""
-    height, width = correspondence.lines.shape
-    scale = PANEL / max(height, width)
-    panel_height, panel_width = max(height * scale, PANEL / 2), width * scale
-    share = (panel_height - MARGIN * (len(correspondence.references) - 1)) / len(correspondence.references)
-    left, top, places = 2 * MARGIN + panel_width + GAP, float(MARGIN), []
-    right = left
-    for picture in correspondence.references:
-        fit = min(max(share, 32) / picture.shape[0], PANEL / picture.shape[1])
-        places.append((left, top, fit))
-        top += picture.shape[0] * fit + MARGIN
-        right = max(right, left + picture.shape[1] * fit)
-    bottom = max(MARGIN + height * scale, top - MARGIN) + MARGIN
-    return Layout((float(MARGIN), float(MARGIN), scale), tuple(places), (round(bottom), round(right + MARGIN)))
-
-
-def _on_sheet(point: Point, place: tuple[float, float, float]) -> Point:
-    left, top, scale = place
-    return left + (point[0] + 0.5) * scale, top + (point[1] + 0.5) * scale
-
-
-def _tints(places: Places, layout: Layout) -> Pixels:
-    """The tint of places ``(N, 2)`` of the references on the sheet: ``(N, 3)``."""
-    left = layout.references[0][0]
-    across = np.clip((places[:, 0] - left) / max(layout.size[1] - MARGIN - left, 1), 0, 1)
-    down = np.clip((places[:, 1] - MARGIN) / max(layout.size[0] - 2 * MARGIN, 1), 0, 1)
-    hue = np.deg2rad(10 + 290 * down)
-    lab = np.stack([84 - 26 * across, 38 * np.cos(hue), 38 * np.sin(hue)], axis=1)
-    rgb = lab_to_rgb(torch.from_numpy(lab.astype(np.float32)).T[None])
-    return to_pixels(rgb[..., None])[:, 0]
-
-
-def _paste(sheet: Pixels, panel: Pixels, place: tuple[float, float, float]) -> None:
-    left, top = round(place[0]), round(place[1])
-    area = sheet[top : top + panel.shape[0], left : left + panel.shape[1]]
-    area[:] = panel[: area.shape[0], : area.shape[1]]
-
-
-def _panel_size(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
-    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
-
-
 def _reference_panel(picture: Pixels, place: tuple[float, float, float], layout: Layout) -> Pixels:
     """A reference in its own lights and darks under the tint of each place."""
-    panel = resize(picture, _panel_size(picture.shape, place[2]))
+    panel = resize(picture, panel_size(picture.shape, place[2]))
     y, x = np.mgrid[0 : panel.shape[0], 0 : panel.shape[1]].astype(np.float32)
     places = np.stack([x.reshape(-1) + place[0], y.reshape(-1) + place[1]], axis=1)
-    tint = _tints(places, layout).reshape(panel.shape)
-    gray = cv2.cvtColor(panel, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    shaded = tint * (0.6 + 0.4 * gray)[..., None]
-    return np.rint(REFERENCE_TINT * shaded + (1 - REFERENCE_TINT) * panel).astype(np.uint8)
+    return tinted(panel, tints(places, layout).reshape(panel.shape), REFERENCE_TINT)
 
 
 def _sketch_panel(
     correspondence: Correspondence, sources: Places, layout: Layout, confidence: Pixels | None
 ) -> tuple[Pixels, Pixels]:
     """The sketch's panel in the tints of the places that colored it, and the sketch itself in that size."""
-    lines = resize(correspondence.lines, _panel_size(correspondence.lines.shape, layout.sketch[2]))
+    lines = resize(correspondence.lines, panel_size(correspondence.lines.shape, layout.sketch[2]))
     regions = closed_regions(lines)
-    fitted = _fitted(_tints(sources.reshape(-1, 2), layout).reshape(*sources.shape[:2], 3), correspondence)
+    fitted = fitted_cells(tints(sources.reshape(-1, 2), layout).reshape(*sources.shape[:2], 3), correspondence)
     tint: NDArray[np.floating] = upsample_colors(
         ColorCells(fitted, cell_regions(regions, fitted.shape[:2])), regions
     ).astype(np.float32)
@@ -144,16 +84,6 @@ def _sketch_panel(
         tint = sure * tint + (1 - sure) * np.array(GRAY, np.float32)
     tint = TINT * tint + (1 - TINT) * 255
     return np.rint(tint * (lines[..., None] / 255)).astype(np.uint8), lines
-
-
-def _fitted(cells: NDArray, correspondence: Correspondence) -> NDArray:
-    """Cells of the network's grid ``(rows, columns, …)`` without those that lie in the padding."""
-    geometry = correspondence.geometry
-    rows, columns = (
-        -(-fitted * count // side)
-        for fitted, count, side in zip(geometry.fitted_size, cells.shape, geometry.network_size, strict=False)
-    )
-    return np.ascontiguousarray(cells[:rows, :columns])
 
 
 # --- where colors came from ------------------------------------------------------------------------------------------
@@ -170,7 +100,7 @@ def key_places(correspondence: Correspondence, layout: Layout) -> Places:
     ):
         inside = without_padding(np.ones(grid, np.float32), geometry) > 0
         for row, column in np.ndindex(*grid):
-            point = _on_sheet(cell_center((row, column), grid, geometry), place)
+            point = on_sheet(cell_center((row, column), grid, geometry), place)
             found.append(point if inside[row, column] else (np.nan, np.nan))
     return np.array(found, np.float32)
 
@@ -181,14 +111,10 @@ def source_places(correspondence: Correspondence, keys: Places) -> Places:
     The strongest cell of the references and what is attended around it, averaged: the mean of all would lie between
     two eyes.
     """
-    attention = correspondence.attention
-    rows, columns = attention.sketch_grid
+    rows, columns = correspondence.attention.sketch_grid
     places, inside = torch.from_numpy(np.nan_to_num(keys)), torch.from_numpy(~np.isnan(keys[:, 0]))
     reach = AROUND * float(np.nanmax(keys[:, 1]) - np.nanmin(keys[:, 1]) + 1)
-    found = []
-    for queries in torch.arange(rows * columns).split(BLOCK):
-        weights = attention.rows(queries)[0].float().cpu() * inside
-        found.append(_strongest_places(weights, places, reach))
+    found = [_strongest_places(weights * inside, places, reach) for weights in correspondence.blocks()]
     return torch.cat(found).view(rows, columns, 2).numpy()
 
 
@@ -214,7 +140,7 @@ def choose_arrows(
 ) -> list[Arrow]:
     """At most `MAX_ARROWS`, the largest regions first, one around the figure last; lines: in panel size."""
     regions = find_rooms(closed_regions(lines))[0]  # so that open lines do not make one region of all
-    cells = _fitted(sources, correspondence)
+    cells = fitted_cells(sources, correspondence)
     own = cell_regions(extend_regions(regions), cells.shape[:2])
     shown = resize(colors, lines.shape)
     sure = None if confidence is None else resize(confidence, lines.shape)

@@ -27,6 +27,7 @@ from irodori.inference.regions import (
     nearest,
     region_share,
 )
+from irodori.inference.stains import remove_stains
 
 LineMode = Literal["keep", "model", "none"]
 LINE_MODES: tuple[str, ...] = get_args(LineMode)
@@ -67,6 +68,7 @@ def fill_colors(image: Pixels, lines: Pixels, inked: bool = True, confidence: Pi
     cells = lift_lines(image, fine_lines, regions, inked)
     if confidence is not None:
         calm_guesses(cells, confidence)
+    remove_stains(cells.colors, cells.regions, ink_share(regions, image.shape[:2]) > INKED)
     colors = upsample_colors(cells, regions)
     return resize(colors, (lines.shape[0], lines.shape[1]))
 

@@ -18,6 +18,7 @@ from irodori.inference.correspondence import Correspondence
 from irodori.inference.explain import explain
 from irodori.inference.finish import LineMode, composite, fill_colors
 from irodori.inference.flats import hinted_mask, paint_hints
+from irodori.inference.grid import grid_picture
 from irodori.inference.guidance import Hint
 from irodori.inference.snap import Evidence, snap_colors
 
@@ -112,9 +113,19 @@ class Result:
 
         Raises InputError if there is no reference or the system has no attention.
         """
+        return Image.fromarray(explain(self._looked(), self.color_pixels, self._reference_share()))
+
+    def grid(self) -> Image.Image:
+        """A picture of a grid over the references, brought to the sketch as their colors were.
+
+        Raises InputError if there is no reference or the system has no attention (`irodori.inference.grid`).
+        """
+        return Image.fromarray(grid_picture(self._looked()))
+
+    def _looked(self) -> Correspondence:
         if self.correspondence is None:
             raise InputError("there is nothing to explain: give a reference, and a model with attention")
-        return Image.fromarray(explain(self.correspondence, self.color_pixels, self._reference_share()))
+        return self.correspondence
 
     def _reference_share(self) -> Pixels | None:
         """How much the references decided, 0…255: nothing where a hint lies."""

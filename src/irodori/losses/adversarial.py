@@ -1,4 +1,4 @@
-"""GAN objectives: least squares (Mao et al. 2017), and the logarithms of Goodfellow et al. 2014."""
+"""GAN objectives: least squares (Mao et al. 2017) and the original logarithms (Goodfellow et al. 2014)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def lsgan_generator(fake_scores: Tensor) -> Tensor:
 
 
 def log_discriminator(real_scores: Tensor, fake_scores: Tensor) -> Tensor:
-    """``-log D(real) - log(1 - D(fake))``, mean over patches, of unbounded scores; 2 log 2 when nothing is known."""
+    """``-log D(real) - log(1 - D(fake))``, mean over patches, D the sigmoid of the scores; 2 log 2 without a clue."""
     return F.softplus(-real_scores).mean() + F.softplus(fake_scores).mean()
 
 
 def log_generator(fake_scores: Tensor) -> Tensor:
-    """``-log D(fake)``, mean over patches: the form that does not saturate (Goodfellow et al. 2014, section 3)."""
+    """``-log D(fake)``, mean over patches: the form that still pushes when the discriminator is sure."""
     return F.softplus(-fake_scores).mean()

@@ -1,4 +1,4 @@
-"""Direct supervision of attention by a known correspondence (Lee et al. 2020, section 3.4)."""
+"""Direct supervision of attention by a known correspondence (Lee et al. 2020, section 3.4), or by known parts."""
 
 from __future__ import annotations
 
@@ -102,6 +102,28 @@ def hit_rate(
     return ((weights * same).sum(-1) * known).sum() / known.sum().clamp(min=1)
 
 
+def part_cross_entropy(
+    weights: Tensor,
+    parts: Tensor,
+    reference_parts: Tensor,
+    sketch_grid: tuple[int, int],
+    reference_grid: tuple[int, int],
+    points: int = 4,
+) -> Tensor:
+    """Cross-entropy between the parts of the sketch's cells and the parts that the attention finds for them.
+
+    ``-log(attention on the same part)``, mean over `points` x `points` points of each cell, so that a cell with two
+    parts should look at both; points whose part the reference does not show do not count.
+    weights: ``(B, Q, K)``, rows sum to 1.
+    """
+    fine = (points * sketch_grid[0], points * sketch_grid[1])
+    same, _ = _same_parts(parts, reference_parts, fine, reference_grid)
+    rows = weights.unflatten(1, sketch_grid).repeat_interleave(points, 1).repeat_interleave(points, 2).flatten(1, 2)
+    known = same.any(-1)
+    found = (rows * same).sum(-1).clamp(min=1e-4).log()
+    return -(found * known).sum() / known.sum().clamp(min=1)
+
+
 def _same_parts(
     parts: Tensor, reference_parts: Tensor, sketch_grid: tuple[int, int], reference_grid: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
@@ -111,6 +133,12 @@ def _same_parts(
     sketch, reference = _on_grid(parts, sketch_grid), _on_grid(reference_parts, reference_grid)
     is_known = (sketch >= 0)[:, :, None]
     return (sketch[:, :, None] == reference[:, None, :]) & is_known, is_known
+
+
+def middle_cells(grid: tuple[int, int], coarse: tuple[int, int], device: torch.device) -> Tensor:
+    """The cells of a grid that lie under the centers of a coarser one's: positions ``(h * w of the coarser one,)``."""
+    rows, columns = (_centers(coarse[axis], grid[axis], device) for axis in (0, 1))
+    return (rows[:, None] * grid[1] + columns).flatten()
 
 
 def _centers(cells: int, pixels: int, device: torch.device) -> Tensor:

@@ -1,4 +1,4 @@
-"""Attention whose map can be shown and supervised."""
+"""Attention whose map can be shown and supervised, and attention whose map is never held."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -25,3 +26,17 @@ def scaled_dot_attention(query: Tensor, key: Tensor, value: Tensor) -> Attended:
     scores = query @ key.mT / math.sqrt(query.shape[-1])
     weights = torch.softmax(scores, dim=-1)
     return Attended(weights @ value, weights, scores)
+
+
+def blockwise_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+    """``softmax_j(scale q_i . k_j) v_j`` in memory that grows with Q + K and not with Q K: ``(B, Q, D)``.
+
+    query: ``(B, Q, d)``.  key: ``(B, K, d)``.  value: ``(B, K, D)``.
+    """
+    # PyTorch's fused attention wants equal widths and channels side by side; else it silently holds the whole map.
+    width = max(query.shape[-1], value.shape[-1])
+    width += -width % 16
+    query, key, padded = (
+        F.pad(each, (0, width - each.shape[-1])).contiguous()[:, None] for each in (query, key, value)
+    )
+    return F.scaled_dot_product_attention(query, key, padded, scale=scale)[:, 0, :, : value.shape[-1]]

@@ -77,7 +77,7 @@ SOURCES: Mapping[str, FeatureSource] = {
         ),
         FeatureSource(
             name="vgg19",
-            used_for="training SCFT",
+            used_for="training SCFT and CSFT",
             url="https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
             sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
             license="BSD-3-Clause (torchvision)",

@@ -14,7 +14,7 @@ from irodori.nn.features_base import Embedding, Features, Frozen
 from irodori.nn.features_clip import CLIPImage
 from irodori.nn.features_inception import Inception3FID
 from irodori.nn.features_mobilenet import MobileNetV2, MobileNetV2Embedding
-from irodori.nn.features_vgg import VGG16, VGG19
+from irodori.nn.features_vgg import VGG16, VGG19, VGG19Second
 
 __all__ = [
     "EMBEDDINGS",
@@ -28,11 +28,12 @@ __all__ = [
     "Inception3FID",
     "MobileNetV2",
     "MobileNetV2Embedding",
+    "VGG19Second",
     "load_embedding",
     "load_features",
 ]
 
-FEATURES: Mapping[str, type[Features]] = {network.name: network for network in (VGG19, VGG16, MobileNetV2)}
+FEATURES: Mapping[str, type[Features]] = {network.name: network for network in (VGG19, VGG19Second, VGG16, MobileNetV2)}
 EMBEDDINGS: Mapping[str, type[Embedding]] = {
     network.name: network for network in (Inception3FID, CLIPImage, MobileNetV2Embedding)
 }

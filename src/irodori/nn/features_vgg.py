@@ -49,6 +49,14 @@ class VGG19(_VGG):
     _PLAN = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 1))
 
 
+class VGG19Second(VGG19):
+    """relu1_2 … relu5_2 of VGG19, the layers of CSFT's equations 10 to 12; the same file as `VGG19`."""
+
+    name = "vgg19_2"
+    layers = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
+    _PLAN = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 2))
+
+
 class VGG16(_VGG):
     """relu1_2, relu2_2, relu3_3, relu4_3, relu5_3 of VGG16, the layers of LPIPS (Zhang et al. 2018)."""
 

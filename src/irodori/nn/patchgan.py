@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -24,3 +25,19 @@ class PatchDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(x)
+
+
+class MultiScaleDiscriminator(nn.Module):
+    """PatchGANs of one shape that judge the input at its own size, at half, at a quarter … (Wang et al. 2018)."""
+
+    def __init__(self, in_channels: int, channels: int = 64, num_layers: int = 3, num_scales: int = 2) -> None:
+        super().__init__()
+        self.scales = nn.ModuleList(PatchDiscriminator(in_channels, channels, num_layers) for _ in range(num_scales))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """The scores at each scale, fine to coarse."""
+        scores = []
+        for discriminator in self.scales:
+            scores.append(discriminator(x))
+            x = F.avg_pool2d(x, 2)
+        return scores

@@ -16,6 +16,8 @@ from irodori.nn.memory import made_in
 from irodori.systems.base import System
 from irodori.systems.colorizediffusion import presets as colorizediffusion_presets
 from irodori.systems.colorizediffusion.system import ColorizeDiffusion
+from irodori.systems.csft import presets as csft_presets
+from irodori.systems.csft.system import CSFT
 from irodori.systems.irodori import presets as irodori_presets
 from irodori.systems.irodori.system import Irodori
 from irodori.systems.recipe import Recipe
@@ -24,12 +26,12 @@ from irodori.systems.scft.system import SCFT
 from irodori.systems.taggan import presets as taggan_presets
 from irodori.systems.taggan.system import TagGAN
 
-SYSTEMS: dict[str, type[System]] = {system.name: system for system in (Irodori, SCFT, TagGAN, ColorizeDiffusion)}
+SYSTEMS: dict[str, type[System]] = {system.name: system for system in (Irodori, SCFT, CSFT, TagGAN, ColorizeDiffusion)}
 
 PRESETS: dict[str, Recipe] = {
     recipe.name: recipe
-    for module in (irodori_presets, scft_presets, taggan_presets, colorizediffusion_presets)
-    for recipe in module.PRESETS
+    for presets in (irodori_presets, scft_presets, csft_presets, taggan_presets, colorizediffusion_presets)
+    for recipe in presets.PRESETS
 }
 
 ENTRY_POINTS = "irodori.systems"

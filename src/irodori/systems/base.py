@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -202,8 +202,9 @@ class System(nn.Module, ABC):
         """The frozen feature network of the perceptual losses, once `use_features` has given one."""
         return self._frozen_features[0] if self._frozen_features else None
 
-    def start_from(self, path: Path, weights: Mapping[str, Tensor]) -> None:
+    def start_from(self, path: Path, other: System) -> None:
         """Takes the weights of another run, read from `path`, to train further; WeightsError if they do not fit."""
+        weights = other.state_dict()
         check_keys(path, self.state_dict(), weights)
         self.load_state_dict(weights)
 

@@ -244,7 +244,7 @@ class Session:
 
 def initialize_from(system: System, path: Path) -> None:
     """Starts from the weights of another run of the same network (its training size may differ)."""
-    system.start_from(path, load_system(path).state_dict())
+    system.start_from(path, load_system(path))
 
 
 def clipped_step(

@@ -102,6 +102,11 @@ def test_markdown_has_a_table_for_each_track(written):
     for track in ("aligned", "recolor", "shift", "cross", "editing", "cost"):
         assert f"\n## {track}\n" in markdown
     assert "**0.67 [0.67, 0.67]** ▼" in markdown
+    overview = markdown.split("\n## ")[1].splitlines()
+    assert overview[0] == "Overview"
+    assert "recolor: part accuracy ↑" in overview[2]
+    assert overview[5].startswith("| dark <skin> & co | ")
+    assert "| **0.67 [0.67, 0.67]** ▼ |" in overview[5]
     assert "broken\\|pipe" in markdown
     assert "| perfect | 256 px | 1.50 M | 12.3 | 3 MiB | 250 ms | 500 ms | – |" in markdown
     assert "1.5 of 2 cores effective" in markdown

@@ -7,20 +7,20 @@ import torch
 from torch.utils.data import DataLoader
 
 from irodori.data.compose import compose, transferred
-from irodori.data.dataset import DataOptions, PairDataset
+from irodori.data.dataset import DataOptions, PairDataset, layers_of, shared_numbers
 from irodori.data.draft import Draft
 from irodori.data.drawing import Drawing, DrawingCache, load
 from irodori.data.index import PART_NAMES, Index, Item, Part, read_index
 from irodori.data.layers import Layers
 from irodori.data.lines import KINDS
-from irodori.data.palette import Color
+from irodori.data.palette import Color, own_palette
 from irodori.data.parts import unpack
 from irodori.data.prepare import PrepareOptions, prepare
 from irodori.data.sample import Sample
 from irodori.data.scene import side_by_side
 from irodori.data.warp import Warp, WarpOptions, nearest_at, no_warp, sample_at
 from irodori.errors import ConfigError, DataError
-from irodori.image import to_pixels
+from irodori.image import from_uint8, to_pixels
 from irodori.image_io import read_stored, write_image
 
 STILL = WarpOptions(tps=0.0)
@@ -28,6 +28,7 @@ STILL = WarpOptions(tps=0.0)
 
 RICH = {
     "recolor_share": 0.5, "sketches": KINDS, "light_share": 0.5, "scene_share": 0.5, "no_reference": 0.2,
+    "shuffled_share": 0.3, "color_clusters": 4,
     "sketch_warp": WarpOptions(tps=0.02, move=0.1, scale=(0.8, 1.2), mirror=0.5),
     "self_warp": WarpOptions(tps=0.05, move=0.1, scale=(0.7, 1.2), rotate_degrees=10),
 }  # fmt: skip
@@ -59,9 +60,11 @@ def recolored(dataset: Index, item: Item, other: Item, palette: list[Color], war
 
 def assert_same(first: Sample, second: Sample) -> None:
     for f in fields(Sample):
-        torch.testing.assert_close(
-            getattr(first, f.name), getattr(second, f.name), rtol=0, atol=0, equal_nan=True, msg=f.name
-        )
+        one, other = getattr(first, f.name), getattr(second, f.name)
+        if isinstance(one, torch.Tensor):
+            torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True, msg=f.name)
+        else:
+            assert one == other, f.name
 
 
 def test_pair_depends_on_seed_and_number_alone(dataset: Index):
@@ -111,6 +114,18 @@ def test_shapes_and_ranges_are_the_internal_form(dataset: Index):
         assert image.min() >= -1
         assert image.max() <= 1
     assert sample.sketch.mean() > 0  # mostly paper
+
+
+def test_shuffled_pairs_show_another_drawing_and_know_no_truth(dataset: Index):
+    sample = pairs(dataset, shuffled_share=1.0, self_warp=STILL, no_reference=0.0)[0]
+    assert (sample.valid == 0).all()
+    assert sample.correspondence.isnan().all()
+    assert not torch.equal(sample.parts, sample.reference_parts)
+    own = [load(dataset.root, item, 64) for item in dataset.select("train")]
+    colors = [layers_of(one, own_palette(one.parts), shared_numbers(one.parts)) for one in own]
+    pictures = torch.cat([from_uint8(layers.paint(layers.palette)) for layers in colors])
+    for shown in (sample.color, sample.reference):
+        assert (pictures == shown).flatten(1).all(1).any()
 
 
 def test_self_pair_without_warp_shows_the_truth_itself(dataset: Index):

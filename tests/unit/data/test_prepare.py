@@ -16,7 +16,7 @@ from irodori.data.dataset import DataOptions, PairDataset
 from irodori.data.index import Index, Item, read_index, split_of
 from irodori.data.parts import render
 from irodori.data.prepare import PrepareOptions, prepare, square
-from irodori.data.sources import is_permissive, read_source
+from irodori.data.sources import is_permissive, read_source, with_packs_of
 from irodori.errors import DataError, IrodoriError
 from irodori.image import to_pixels
 from irodori.image_io import write_image
@@ -315,6 +315,15 @@ def test_variants_and_near_duplicates_share_an_identity(tmp_path: Path):
 def test_packs_may_spell_license_either_way(tmp_path: Path):
     rows = [{"id": "a", "licence": "MIT"}, {"id": "b", "license": "CC0"}, {"id": "c", "license": None}]
     assert [item.license for item in read_source(icons(tmp_path / "icons", rows))] == ["MIT", "CC0", ""]
+
+
+def test_a_folder_of_packs_is_all_of_them(tmp_path: Path):
+    packs = [icons(tmp_path / name, [{"id": name}]) for name in ("b", "a")]
+    (tmp_path / "LICENSES").mkdir()
+    assert with_packs_of([tmp_path]) == sorted(packs)
+    assert with_packs_of([packs[0]]) == [packs[0]]
+    pictures(tmp_path, ["beside.png"])
+    assert with_packs_of([tmp_path]) == [tmp_path]
 
 
 def test_older_data_sets_spell_licence(dataset: Index):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fakes import FakeSystem, box_drawing
+from fakes import FakeSystem, MirrorSystem, box_drawing
 from irodori.errors import InputError
 from irodori.image_io import read_metadata
 from irodori.inference.batch import Options, plan_jobs, run_jobs
@@ -143,11 +143,27 @@ def test_an_unreadable_reference_does_not_leave_the_last_one_set(files, colorize
 def test_attention_pictures(files, colorizer):
     jobs = plan_jobs([files / "sketches"], [files / "one.png"], files / "out")
     report = run_jobs(colorizer, jobs, Options(attention=files / "maps", points=((20, 20),)))
-    assert [done.attention for done in report.done] == [files / f"maps/{name}.png" for name in "abc"]
+    assert [done.pictures["attention"] for done in report.done] == [files / f"maps/{name}.png" for name in "abc"]
     assert len(list((files / "maps").iterdir())) == 3
     for wrong in ("map.png", "out", "sketches"):
         with pytest.raises(InputError):
             run_jobs(colorizer, jobs, Options(attention=files / wrong))
+
+
+def test_all_pictures_beside_a_result(files, tmp_path):
+    jobs = plan_jobs([files / "sketches/a.png"], [files / "one.png"], files / "out.png")
+    wanted = {kind: files / f"{kind}.png" for kind in ("attention", "explain", "grid", "warped")}
+    report = run_jobs(Colorizer(MirrorSystem(), device="cpu"), jobs, Options(**wanted))
+    assert report.done[0].pictures == wanted
+    assert Image.open(wanted["warped"]).size == (50, 60)
+    assert Image.open(wanted["grid"]).size == Image.open(wanted["explain"]).size
+
+
+def test_a_system_that_does_not_warp_its_reference_says_so(files, colorizer):
+    jobs = plan_jobs([files / "sketches/a.png"], [files / "one.png"], files / "out.png")
+    report = run_jobs(colorizer, jobs, Options(warped=files / "warped.png"))
+    assert "does not warp" in report.failed[0][1]
+    assert not (files / "out.png").exists()
 
 
 def test_provenance_is_in_the_file(files, colorizer):

@@ -8,20 +8,18 @@ from fakes import FakeSystem, MirrorSystem, box_drawing
 from irodori.errors import InputError
 from irodori.image import Geometry
 from irodori.inference.colorizer import Colorizer
-from irodori.inference.correspondence import Correspondence
+from irodori.inference.correspondence import BLOCK, Correspondence
 from irodori.inference.explain import (
-    BLOCK,
     GRAY,
     MAX_ARROWS,
     TINT,
-    _layout,
-    _tints,
     choose_arrows,
     explain,
     key_places,
     source_places,
 )
 from irodori.inference.guidance import Hint
+from irodori.inference.sheet import layout_of, tints
 from irodori.systems.base import Attention
 
 RED, BLUE = (220, 30, 20), (20, 40, 230)
@@ -43,7 +41,7 @@ def result(reference):
 
 def _arrows(result, confidence=None):
     known = result.correspondence
-    layout = _layout(known)
+    layout = layout_of(known)
     sources = source_places(known, key_places(known, layout))
     scale = layout.sketch[2]
     lines = np.asarray(result.lines.resize((round(256 * scale), round(128 * scale))))
@@ -79,7 +77,7 @@ def test_a_page_of_boxes_has_few_arrows(reference):
             lines[top : top + 60, left : left + 60] = box_drawing(60, 60, (2, 2, 57, 57), 2)
     colored = Colorizer(MirrorSystem(), device="cpu")(lines, reference, image_size=256)
     known = colored.correspondence
-    layout = _layout(known)
+    layout = layout_of(known)
     sources = source_places(known, key_places(known, layout))
     arrows = choose_arrows(known, sources, layout, lines, colored.color_pixels, None)
     assert len(arrows) == MAX_ARROWS
@@ -87,13 +85,13 @@ def test_a_page_of_boxes_has_few_arrows(reference):
 
 def test_a_place_has_the_tint_of_the_place_that_it_looked_at(result):
     picture = np.asarray(result.explain()).astype(int)
-    layout = _layout(result.correspondence)
+    layout = layout_of(result.correspondence)
     (left, top, scale), (ref_left, ref_top, ref_scale) = layout.sketch, layout.references[0]
     shown, wanted = [], []
     for x in (30, 80, 170, 220):  # no arrow passes so high
         shown.append(picture[round(top + 16 * scale), round(left + x * scale)])
         mirrored = np.array([[ref_left + (256 - x) * ref_scale, ref_top + 16 * ref_scale]], np.float32)
-        wanted.append(TINT * _tints(mirrored, layout)[0].astype(int) + (1 - TINT) * 255)
+        wanted.append(TINT * tints(mirrored, layout)[0].astype(int) + (1 - TINT) * 255)
     assert np.abs(np.array(shown) - wanted).max() <= 6
     assert np.abs(shown[0] - shown[-1]).max() > 20
 
@@ -101,7 +99,7 @@ def test_a_place_has_the_tint_of_the_place_that_it_looked_at(result):
 def test_hints_are_shown_as_decided_by_no_reference(reference):
     system = Colorizer(MirrorSystem(), device="cpu")
     hinted = system(LINES, reference, image_size=256, hints=[Hint(50, 60, (0, 200, 0))])
-    layout = _layout(hinted.correspondence)
+    layout = layout_of(hinted.correspondence)
     picture = np.asarray(hinted.explain()).astype(int)
     left, top, scale = layout.sketch
     spot = picture[round(top + 20 * scale), round(left + 20 * scale)]
@@ -121,7 +119,7 @@ def test_attention_is_asked_in_blocks_and_not_of_padding():
     attention = Attention(rows, (32, 32), ((4, 2),))
     lines, picture = np.full((64, 64), 255, np.uint8), np.zeros((64, 16, 3), np.uint8)
     known = Correspondence(attention, Geometry((64, 64), 64, 32), (narrow,), lines, (picture,))
-    keys = key_places(known, _layout(known))
+    keys = key_places(known, layout_of(known))
     assert np.isnan(keys[:, 0]).tolist() == [False, True] * 4
     places = source_places(known, keys)
     assert sum(asked) == 32 * 32
@@ -136,7 +134,7 @@ def test_several_references_of_any_shape_fit_below_each_other():
         np.zeros((31, 31, 3), np.uint8),
     ]
     known = Colorizer(MirrorSystem(), device="cpu")(LINES, pictures).correspondence
-    layout = _layout(known)
+    layout = layout_of(known)
     sheet = explain(known, np.full((128, 256, 3), 128, np.uint8), None)
     assert sheet.shape == (*layout.size, 3)
     bottoms = [

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -5,6 +7,7 @@ from irodori.losses.correspondence import (
     active_share,
     grid_positives,
     hit_rate,
+    part_cross_entropy,
     part_negatives,
     part_positives,
     random_negatives,
@@ -81,3 +84,24 @@ def test_hit_rate_is_the_attention_on_the_right_part():
     parts = torch.tensor([[0, 1]]).repeat_interleave(2, 0).repeat_interleave(2, 1)[None]
     weights = torch.tensor([[[0.75, 0.25], [0.5, 0.5]]])
     assert hit_rate(weights, parts, parts, (1, 2), (1, 2)).item() == pytest.approx((0.75 + 0.5) / 2)
+
+
+def test_part_cross_entropy_counts_a_cell_by_the_parts_in_it():
+    """One cell, three quarters part 0 and a quarter part 1; the reference shows 0, 1 and 1."""
+    parts = torch.zeros(1, 4, 4, dtype=torch.int64)
+    parts[:, 2:, 2:] = 1
+    reference = torch.tensor([[0, 1, 1]]).repeat_interleave(2, 0).repeat_interleave(2, 1)[None]
+    weights = torch.tensor([[[0.5, 0.2, 0.3]]])
+    found = part_cross_entropy(weights, parts, reference, (1, 1), (1, 3))
+    assert found.item() == pytest.approx(-0.75 * math.log(0.5) - 0.25 * math.log(0.5))
+    weights = torch.tensor([[[0.8, 0.1, 0.1]]])
+    found = part_cross_entropy(weights, parts, reference, (1, 1), (1, 3))
+    assert found.item() == pytest.approx(-0.75 * math.log(0.8) - 0.25 * math.log(0.2))
+
+
+def test_parts_that_the_reference_lacks_do_not_count():
+    parts = torch.tensor([[0, 7], [-1, 7]]).repeat_interleave(4, 0).repeat_interleave(4, 1)[None]
+    reference = torch.tensor([[0, -1]]).repeat_interleave(2, 0).repeat_interleave(2, 1)[None]
+    weights = torch.tensor([[[0.25, 0.75]] * 4]).view(1, 4, 2)
+    assert part_cross_entropy(weights, parts, reference, (2, 2), (1, 2)).item() == pytest.approx(-math.log(0.25))
+    assert part_cross_entropy(weights, parts, -torch.ones_like(reference), (2, 2), (1, 2)).item() == 0

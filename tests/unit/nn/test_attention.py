@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from irodori.nn.attention import scaled_dot_attention
+from irodori.nn.attention import blockwise_attention, scaled_dot_attention
 
 
 def test_rows_sum_to_one_and_the_context_is_their_mean():
@@ -30,3 +30,14 @@ def test_a_matching_key_is_found():
     key = 10 * torch.eye(4)[None]
     attended = scaled_dot_attention(key[:, [2]], key, torch.arange(4.0).view(1, 4, 1))
     assert attended.context.item() > 1.99
+
+
+@pytest.mark.parametrize(("width", "values"), [(8, 3), (16, 16), (5, 20)])
+def test_the_blockwise_form_is_the_same_attention(width: int, values: int):
+    """Also of channels that do not lie side by side."""
+    generator = torch.Generator().manual_seed(2)
+    query, key, value = (
+        torch.randn(2, channels, n, generator=generator).mT for channels, n in ((width, 50), (width, 70), (values, 70))
+    )
+    expected = scaled_dot_attention(query, key, value).context
+    torch.testing.assert_close(blockwise_attention(query, key, value, width**-0.5), expected)

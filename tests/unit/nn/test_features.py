@@ -18,6 +18,7 @@ from irodori.nn.features import (
     Inception3FID,
     MobileNetV2,
     MobileNetV2Embedding,
+    VGG19Second,
     load_embedding,
     load_features,
 )
@@ -32,7 +33,10 @@ def stored(network: torch.nn.Module, path: Path, extra: tuple[str, ...] = ()) ->
     return path
 
 
-@pytest.mark.parametrize(("name", "extra"), [("vgg19", "features.30.weight"), ("mobilenet_v2", "head.weight")])
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [("vgg19", "features.32.weight"), ("vgg19_2", "features.32.weight"), ("mobilenet_v2", "head.weight")],
+)
 def test_a_file_with_more_layers_loads_and_is_frozen(tmp_path: Path, name: str, extra: str):
     path = stored(FEATURES[name](), tmp_path / "net.safetensors", (extra,))
     features = load_features(name, path)
@@ -40,7 +44,7 @@ def test_a_file_with_more_layers_loads_and_is_frozen(tmp_path: Path, name: str, 
     assert not features.train().training
     maps = features(torch.zeros(1, 3, 64, 64))
     assert len(maps) == 5
-    assert [m.shape[-1] for m in maps] == ([64, 32, 16, 8, 4] if name == "vgg19" else [32, 16, 8, 4, 2])
+    assert [m.shape[-1] for m in maps] == ([64, 32, 16, 8, 4] if name != "mobilenet_v2" else [32, 16, 8, 4, 2])
 
 
 def test_vgg19_has_the_paper_s_widths_and_torchvision_s_keys():
@@ -48,6 +52,16 @@ def test_vgg19_has_the_paper_s_widths_and_torchvision_s_keys():
     assert [m.shape[1] for m in network(torch.zeros(1, 3, 32, 32))] == [64, 128, 256, 512, 512]
     convolutions = [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28]
     assert sorted(network.state_dict()) == sorted(f"features.{n}.{k}" for n in convolutions for k in ("weight", "bias"))
+
+
+def test_vgg19_2_goes_one_convolution_deeper_in_each_block():
+    """On the same weights, each of its maps is the convolution after the one that `VGG19` shows."""
+    torch.manual_seed(0)
+    second, first = VGG19Second(), VGG19()
+    first.load_state_dict({key: value for key, value in second.state_dict().items() if key in first.state_dict()})
+    image = torch.rand(1, 3, 32, 32) * 2 - 1
+    for number, before, found in zip((2, 7, 12, 21, 30), first(image), second(image), strict=True):
+        torch.testing.assert_close(found, torch.relu(second.features[number](before)))
 
 
 def test_mobilenet_pads_as_tensorflow_does():

@@ -19,11 +19,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from irodori.benchmark.attribution import CREDITS
 from irodori.benchmark.cases import Benchmark, Case
 from irodori.benchmark.study import answers
 from irodori.benchmark.study.checks import SPOILED, Check, check_pictures, design_checks
 from irodori.benchmark.study.key import Key, KeyCheck, KeyPair, write_key
 from irodori.benchmark.study.pairs import Pair, deal, design_pairs, rounds, spread
+from irodori.data.licenses import FOLDER as LICENSES
 from irodori.errors import ConfigError, DataError, InputError
 from irodori.image import Pixels
 from irodori.image_io import over_paper, read_image, to_gray, write_image
@@ -119,14 +121,23 @@ def build_study(
     by_id = {case.id: case for case in benchmark.cases}
     shown = _shown(key, by_id, benchmark.root, gallery)
     licenses = sorted({name for trial in key.trials().values() for name in by_id[trial.case].licenses})
-    html = render_page(key, shown, licenses)
+    html = render_page(key, shown, licenses, credited=(benchmark.root / CREDITS).is_file())
     with _new_folder(output) as folder:
         pictures = folder / "page" / "pictures"
         pictures.mkdir(parents=True)
         gallery.write(pictures, progress)
         (folder / "page" / "index.html").write_text(html, encoding="utf-8", newline="\n")
+        _copy_credits(benchmark.root, folder / "page")
         write_key(folder / "study.json", key)
     return key
+
+
+def _copy_credits(benchmark: Path, page: Path) -> None:
+    """Whom to name, and the license texts: what the licenses of the drawings ask for wherever those are shown."""
+    if (benchmark / CREDITS).is_file():
+        shutil.copyfile(benchmark / CREDITS, page / CREDITS)
+    if (benchmark / LICENSES).is_dir():
+        shutil.copytree(benchmark / LICENSES, page / LICENSES)
 
 
 # --- answers of the methods ------------------------------------------------------------------------------------------
@@ -237,8 +248,13 @@ def _read_gray(path: Path) -> Pixels:
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-def render_page(key: Key, parts: Sequence[Sequence[Mapping[str, Any]]], licenses: Sequence[str] = ()) -> str:
-    """The HTML file, with style and program in it; `parts` as the page is to know them, `licenses` of the drawings."""
+def render_page(
+    key: Key, parts: Sequence[Sequence[Mapping[str, Any]]], licenses: Sequence[str] = (), credited: bool = False
+) -> str:
+    """The HTML file, with style and program in it.
+
+    parts: as the page is to know them.  licenses: of the drawings.  credited: a file beside it names the artists.
+    """
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
     except ImportError as error:
@@ -252,6 +268,7 @@ def render_page(key: Key, parts: Sequence[Sequence[Mapping[str, Any]]], licenses
         notice=key.about["notice"],
         ties=key.ties,
         licenses=licenses,
+        credits=CREDITS if credited else "",
         study=study,
         style=(folder / "page.css").read_text(encoding="utf-8"),
         script="\n".join(scripts),

@@ -18,10 +18,14 @@ class LossWeights:
     parts: float = 0.25  # cross-entropy of the part names that both encoders read
     guess: float = 0.0  # share of the two above for parts that no source tells, towards the drawing's own colors
     residual: float = 0.2  # mean size of what refinement adds to transported colors
+    small_parts: float = 0.5  # a pixel counts as (mean area of parts / area of its part) to this power
+    largest: float = 4.0  # and at most so much
 
     def __post_init__(self) -> None:
         if min(self.reconstruction, self.transport, self.attention, self.parts, self.guess, self.residual) < 0:
             raise ConfigError("irodori.weights must not be negative")
+        if not (0 <= self.small_parts <= 1 and self.largest >= 1):
+            raise ConfigError("irodori.weights: small_parts must lie in 0…1 and largest be at least 1")
 
 
 @dataclass(frozen=True, kw_only=True)

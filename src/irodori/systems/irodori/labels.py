@@ -23,7 +23,7 @@ def cell_shares(parts: Tensor, cell: int) -> Tensor:
     return counts[:, 1:].unflatten(-1, grid) / cell**2
 
 
-def balance(parts: Tensor, strength: float = 0.5, largest: float = 4.0) -> Tensor:
+def balance(parts: Tensor, strength: float, largest: float) -> Tensor:
     """A weight for each pixel ``(B, 1, H, W)``: more in small parts, ``(mean area / area) ** strength``, else 1.
 
     Eyes are a hundredth of a face's pixels and half of its expression.

@@ -21,7 +21,7 @@ def color_terms(weights: LossWeights, batch: Sample, image: Tensor, transported:
     does not show count little, with the colors that the drawing itself has: a guess should be calm, and is never right.
     """
     known = batch.valid + weights.guess * (1 - batch.valid) * (batch.parts >= 0)[:, None]
-    where = known * (1 - drawn_lines(batch)) * balance(batch.parts)
+    where = known * (1 - drawn_lines(batch)) * balance(batch.parts, weights.small_parts, weights.largest)
     terms = {"reconstruction": weights.reconstruction * masked_l1(image, batch.color, where)}
     if weights.transport:
         terms["transport"] = weights.transport * masked_l1(transported, batch.color, where)

@@ -100,10 +100,10 @@ BASE_128 = replace(
     training=replace(BASE_64.training, images=40_000, learning_rate=6e-4, decay="cosine", seed=2),
 )
 
-BASE = replace(
+BASE_192 = replace(
     BASE_128,
-    name="irodori/base",
-    about="What ships: 192 px, figures of more sizes, calm guesses; started from irodori/base-128",
+    name="irodori/base-192",
+    about="Third stage of what ships: 192 px, figures of more sizes, calm guesses; started from irodori/base-128",
     system=IrodoriConfig(image_size=192, weights=LossWeights(guess=0.15)),
     data=replace(
         BASE_128.data,
@@ -114,4 +114,17 @@ BASE = replace(
     ),
 )
 
-PRESETS = (BASE_64, BASE_128, BASE, SMALL_64, *SUPERVISIONS, *CURRICULUM, UNSEEN, *ABLATIONS, TINY)
+BASE = replace(
+    BASE_192,
+    name="irodori/base",
+    about="What ships: small parts count as much as large ones, and are seen enlarged; started from irodori/base-192",
+    system=replace(BASE_192.system, weights=LossWeights(guess=0.15, small_parts=0.8, largest=32.0)),
+    data=replace(
+        BASE_192.data,
+        sketch_warp=WarpOptions(tps=0.02, move=0.15, scale=(0.7, 1.8), mirror=0.5, rotate_degrees=8),
+        recolor_warp=replace(MOVED, scale=(0.6, 1.8)),
+    ),
+    training=replace(BASE_192.training, images=4_000, warmup_images=160, seed=4),
+)
+
+PRESETS = (BASE_64, BASE_128, BASE_192, BASE, SMALL_64, *SUPERVISIONS, *CURRICULUM, UNSEEN, *ABLATIONS, TINY)

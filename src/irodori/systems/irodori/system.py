@@ -141,7 +141,7 @@ class Irodori(System):
         offered = offered_labels(shown, *((dabs.labels, dabs.present) for dabs in (hints, palette)))
         if weights.attention:
             empty = 1 - transported.confidence.mean(1)
-            cells = F.avg_pool2d(balance(batch.parts), CELL)
+            cells = F.avg_pool2d(balance(batch.parts, weights.small_parts, weights.largest), CELL)
             loss = attention_loss(wanted, transported.labels, empty, offered, cells)
             terms["attention"] = weights.attention * loss
         if weights.parts:

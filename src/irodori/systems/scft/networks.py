@@ -3,50 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from irodori.nn.attention import Attended, scaled_dot_attention
 from irodori.nn.blocks import ResidualBlock, UpBlock
-
-
-class Pyramid(NamedTuple):
-    """All activations of an encoder, shallow to deep: two at each of the sizes H, H/2, H/4 …"""
-
-    activations: list[Tensor]
-
-    @property
-    def features(self) -> Tensor:
-        """V of equation 1: every activation average-pooled to the deepest size, concatenated: ``(B, d_v, h, w)``."""
-        size = (self.activations[-1].shape[-2], self.activations[-1].shape[-1])
-        return torch.cat([F.adaptive_avg_pool2d(activation, size) for activation in self.activations], dim=1)
-
-    @property
-    def skips(self) -> list[Tensor]:
-        """The last activation of every stage but the deepest, for the decoder; shallow to deep."""
-        return self.activations[1:-1:2]
-
-
-class Encoder(nn.Module):
-    """Table 5: pairs of 3x3 convolutions with LeakyReLU 0.2; every stage after the first starts with stride 2."""
-
-    def __init__(self, in_channels: int, channels: Sequence[int]) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList()
-        for stage, width in enumerate(channels):
-            self.layers.append(nn.Conv2d(in_channels, width, 3, stride=2 if stage else 1, padding=1))
-            self.layers.append(nn.Conv2d(width, width, 3, padding=1))
-            in_channels = width
-
-    def forward(self, image: Tensor) -> Pyramid:
-        activations = []
-        for layer in self.layers:
-            image = F.leaky_relu(layer(image), 0.2)
-            activations.append(image)
-        return Pyramid(activations)
+from irodori.nn.pyramid import Encoder, Pyramid
 
 
 class FeatureTransfer(nn.Module):

@@ -21,6 +21,7 @@ class LossWeights:
     adversarial: float = 1.0  # step 1, equation 2
     reconstruction: float = 100.0  # step 1, equation 3
     variation: float = 1e-4  # step 1, equation 4, from `variation_from` on
+    attention: float = 0.0  # step 1, not in the paper: cross-entropy of the parts that the attention finds
     pixel: float = 1.0  # step 2, first half of equation 12
     feature: float = 1.0  # step 2, second half of equation 12
     inversion: float = 1.0  # step 2, equation 13; Attention alone

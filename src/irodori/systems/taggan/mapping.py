@@ -53,6 +53,13 @@ class TagEditor(nn.Module):
         self.mapping, self.empty = mapping, empty
         self.omega = nn.Linear(channels, channels) if has_positions else None
 
+    def initialize(self) -> None:
+        """An edit starts as none: the mapping says 0, and omega puts a channel's change where the channel is."""
+        if not self.mapping.fusion.weight.is_meta:
+            nn.init.zeros_(self.mapping.fusion.weight)
+            if self.omega is not None:
+                nn.init.eye_(self.omega.weight)
+
     def forward(self, features: Tensor, anchor: Tensor, target: Tensor) -> Tensor:
         """features: of the anchor, ``(B, C, h, w)``.  anchor, target: tag values ``(B, T)``."""
         change = self.change(anchor, target)[..., None, None]

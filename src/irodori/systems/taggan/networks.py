@@ -181,8 +181,7 @@ class Generator(nn.Module):
             x = torch.tanh(x) if number == len(self.ups) else F.relu(x)
         return x
 
-    def forward(self, sketch: Tensor, memory: Tensor) -> Tensor:
-        code = self.encode(sketch)
+    def forward(self, code: SketchCode, memory: Tensor) -> Tensor:
         return self.decode(self.receive(code.latent, memory), code.skips, memory)
 
 

@@ -75,7 +75,7 @@ SMALL = Recipe(
         critic_channels=16,
         initialization="kaiming",
         mapping_channels=256,
-        weights=LossWeights(adversarial=0),
+        weights=LossWeights(adversarial=0, attention=5.0),
         edits=EditOptions(asked=0.8, no_anchor=0.2),
     ),
     data=DataOptions(

@@ -82,10 +82,12 @@ def resnet34(wish: Wish) -> Converted:
 
 
 def _lines(path: Path) -> tuple[str, ...]:
+    """The lines of a file, words joined by "_" as in tags."""
     try:
-        return tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip())
+        lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read ({error}): give a text file with one tag a line") from error
+    return tuple("_".join(line.split()) for line in lines if line.strip())
 
 
 # --- the authors' layout ---------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from irodori.data.sample import Sample
 from irodori.data.tags import place_words, places, tag_columns, tag_targets
 from irodori.data.vocabulary import find_tag
 from irodori.errors import InputError
+from irodori.losses.correspondence import part_cross_entropy
 from irodori.nn.blocks import initialize
 from irodori.systems.base import Attention, Guidance, Noise, Output, Phase, System
 from irodori.systems.taggan.config import TagGANConfig
@@ -66,6 +67,7 @@ class TagGAN(System):
         self.editor = self._build_editor(config, self.tagger.num_features)
         initialize(self, config.initialization)
         self.tagger.initialize()
+        self.editor.initialize()
 
     @staticmethod
     def _build_editor(config: TagGANConfig, width: int) -> TagEditor:
@@ -112,20 +114,22 @@ class TagGAN(System):
             return [generator]
         return [Phase("discriminator", tuple(self.discriminator.parameters())), generator]
 
-    def start_from(self, path: Path, weights: Mapping[str, Tensor]) -> None:
-        """Takes what fits, and insists on what later steps build on: the tagger, for step 2 also the generator.
+    def start_from(self, path: Path, other: System) -> None:
+        """Takes what `other` has trained, where it fits, and insists on what later steps build on.
 
-        So one tagger serves all variants of the generator.  WeightsError when what is needed does not fit.
+        These are the tagger, and for step 2 the generator.  So one tagger serves all variants of the generator.
         """
+        trained = other.config.steps if isinstance(other, TagGAN) else ()
         needed = {"tagger": ("colors", "tags"), "generator": ("tags",)}
+        weights = {name: part.state_dict() for name, part in other.named_children()}
         for name, part in self.named_children():
-            own = part.state_dict()
-            found = {
-                key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")
-            }
+            own, found = part.state_dict(), weights.get(name, {})
             if set(needed.get(name, ())) & set(self.config.steps):
                 check_keys(path, own, found)
-            if {key: value.shape for key, value in own.items()} == {key: value.shape for key, value in found.items()}:
+            fits = {key: value.shape for key, value in own.items()} == {
+                key: value.shape for key, value in found.items()
+            }
+            if fits and (name != "editor" or "tags" in trained):
                 part.load_state_dict(found)
 
     def train(self, mode: bool = True) -> TagGAN:
@@ -140,11 +144,23 @@ class TagGAN(System):
         if phase == "tags":
             return self._tag_losses(batch)
         with torch.set_grad_enabled(phase == "generator"):
-            image = self.generator(batch.sketch, self._training_references(batch).memory)
+            code, references = self.generator.encode(batch.sketch), self._training_references(batch)
+            image = self.generator(code, references.memory)
         if phase == "generator":
-            return generator_terms(self.config, batch, image, self.discriminator)
+            terms = generator_terms(self.config, batch, image, self.discriminator)
+            return terms | self._attention_term(batch, code, references)
         assert self.discriminator is not None
         return critic_terms(batch, image, self.discriminator)
+
+    def _attention_term(self, batch: Sample, code: SketchCode, references: References) -> Terms:
+        """What the receiving block looks at, mean over its heads, against the parts that are there."""
+        weight, attention = self.config.weights.attention, self.generator.attention
+        if not weight or attention is None:
+            return {}
+        height, width = code.latent.shape[-2:]
+        rows = attention.rows(code.latent, references.memory, torch.arange(height * width, device=code.latent.device))
+        parts = batch.parts, batch.reference_parts
+        return {"attention": weight * part_cross_entropy(rows, *parts, (height, width), references.grids[0])}
 
     def _tagger_losses(self, batch: Sample) -> Terms:
         targets = tag_targets(batch, self.config.tags)
@@ -238,7 +254,7 @@ class TagGAN(System):
         """Draws no random numbers: `noise` is ignored."""
         references = self.edited(reference_code, guidance.tags) if guidance.tags else reference_code
         memory, latent = references.memory, sketch_code.latent
-        image = self.generator.decode(self.generator.receive(latent, memory), sketch_code.skips, memory)
+        image = self.generator(sketch_code, memory)
         attention = self.generator.attention
         if attention is None:
             return Output(image)

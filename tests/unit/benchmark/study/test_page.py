@@ -112,6 +112,19 @@ def test_the_page_asks_the_network_for_nothing(study):
     assert "default-src 'none'" in html
 
 
+def test_the_artists_are_named_beside_the_page(study, methods, tmp_path):
+    assert "ATTRIBUTION" not in (study / "page/index.html").read_text(encoding="utf-8")
+    credited = make_benchmark(tmp_path / "bench")
+    (credited.root / "ATTRIBUTION.md").write_text("drawn by Ann")
+    (credited.root / "LICENSES").mkdir()
+    (credited.root / "LICENSES/MIT.txt").write_text("do what you like")
+    build_study(credited, methods, tmp_path / "study", OPTIONS, progress=False)
+    page = tmp_path / "study/page"
+    assert 'href="ATTRIBUTION.md"' in (page / "index.html").read_text(encoding="utf-8")
+    assert (page / "ATTRIBUTION.md").read_text() == "drawn by Ann"
+    assert (page / "LICENSES/MIT.txt").is_file()
+
+
 def test_two_builds_are_the_same_to_the_byte_and_another_seed_has_other_names(study, benchmark, methods, tmp_path):
     build_study(benchmark, methods, tmp_path / "again", OPTIONS, progress=False)
     files = sorted(path.relative_to(study) for path in study.rglob("*") if path.is_file())

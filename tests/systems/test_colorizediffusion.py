@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from batches import batch_for, plain_sample
 from irodori import Colorizer
 from irodori.data.index import Index
 from irodori.data.sample import Sample
-from irodori.errors import ConfigError, InputError
+from irodori.errors import ConfigError, InputError, MissingPackageError
 from irodori.systems import build_system, preset
 from irodori.systems.base import Guidance, Inputs, Masks, Noise, Sampling
 from irodori.systems.colorizediffusion.captions import NUM_FALSE, part_of_patches, sayings
@@ -380,6 +381,14 @@ def test_half_precision_colors_nearly_the_same():
     rounded = system.to(torch.bfloat16).colorize(given).image
     assert rounded.dtype == torch.float32
     assert (rounded - exact).abs().mean() < 0.05
+
+
+def test_without_its_packages_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    Colorizer(tiny(), device="cpu").save_pretrained(tmp_path)
+    monkeypatch.setitem(sys.modules, "irodori.systems.colorizediffusion.parts", None)
+    monkeypatch.setattr("irodori.weights.shipped", lambda: {"tiny": tmp_path / "model.safetensors"})
+    with pytest.raises(MissingPackageError, match=r"irodori\[diffusion\]"):
+        Colorizer.from_pretrained("tiny", device="cpu")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from irodori.config import override
 from irodori.data.sample import Sample
-from irodori.errors import ConfigError, InputError
+from irodori.errors import ConfigError, InputError, MissingPackageError
 from irodori.systems.base import Guidance, Masks, Noise, Output, Phase, Sampling, System
 from irodori.systems.colorizediffusion.config import ColorizeDiffusionConfig, SamplingConfig
 from irodori.systems.text import TextEdit
@@ -52,7 +52,9 @@ class ColorizeDiffusion(System):
         try:
             from irodori.systems.colorizediffusion.parts import make_parts
         except ImportError as error:
-            raise ConfigError("colorizediffusion needs more packages: pip install 'irodori[diffusion]'") from error
+            raise MissingPackageError(
+                "colorizediffusion needs more packages: pip install 'irodori[diffusion]'"
+            ) from error
         for name, part in make_parts(config).items():
             self.add_module(name, part)
         self._workplace: torch.device | None = None  # where parts go while they work, when the whole has no room there

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 import released
 from irodori.errors import InputError, WeightsError
 from irodori.systems import load_system
+from irodori.systems.colorizediffusion.memory import Estimate
 from irodori.systems.downloads import ACCEPTED, PUBLISHED, Published, download
 from irodori.weights import downloaded, file_hash, resolve
 
@@ -47,6 +48,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     )
     monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", metadata)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", fetched)
+    estimate = "irodori.systems.colorizediffusion.memory.estimate"  # takes a second, and is tested elsewhere
+    monkeypatch.setattr(estimate, lambda *_: Estimate(0, 0, {"": (0, 0)}))
     monkeypatch.setenv("IRODORI_MODELS", str(tmp_path / "models"))
     return found
 

@@ -183,7 +183,7 @@ SMALL_64 = Recipe(
     about="Second: stage I at 64 px, where most is learned; started from small-encoders",
     system=replace(_SMALL_SYSTEM, image_size=64),
     data=_SMALL_DATA,
-    training=replace(_SMALL_TRAINING, images=64_000),
+    training=replace(_SMALL_TRAINING, images=64_000, batch_size=32),
 )
 SMALL_NOISY = Recipe(
     name="colorizediffusion/small-noisy",
@@ -206,7 +206,7 @@ SMALL_PRESETS = (
         name="colorizediffusion/small-64-refined",
         about="Stage II at 64 px, for comparisons; started from small-64",
         system=replace(SMALL_64.system, objective=_CLEAN_SMALL),
-        training=replace(SMALL.training, images=16_000),
+        training=replace(SMALL_64.training, images=16_000, learning_rate=2e-4, warmup_images=640, ema=0.99, seed=3),
     ),
     replace(
         SMALL_64,

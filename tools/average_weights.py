@@ -1,7 +1,7 @@
 """Averages the weights of two runs of one system: ``python tools/average_weights.py RUN OTHER OUT.safetensors``.
 
-A model trained further from another one and that other one can be averaged (Wortsman et al. 2022, "Robust fine-tuning"):
-the mean keeps more of what the first one knew.
+A model trained further from another one and that other one can be averaged (Wortsman et al. 2022, "Robust
+fine-tuning"): the mean keeps more of what the first one knew.
 """
 
 import sys

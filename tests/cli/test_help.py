@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 
 from irodori.cli.main import COMMANDS
+from irodori.inference.colorizer import Colorizer
+from irodori.systems import build_system, preset
 
 HEAVY = ("torch", "numpy", "cv2", "PIL", "huggingface_hub")
 
@@ -72,6 +74,19 @@ def test_doctor(irodori, tiny_model, monkeypatch):
     assert found["ok"]
     assert len(found["models"][0]["sha256"]) == 64
     assert "everything works" in irodori("doctor").out
+
+
+def test_doctor_asks_a_flow_to_find_back(irodori, tmp_path, monkeypatch):
+    Colorizer(build_system("cnf", preset("cnf/tiny").system), device="cpu").save_pretrained(tmp_path)
+    monkeypatch.setattr("irodori.weights.shipped", lambda: {"flow": tmp_path / "model.safetensors"})
+    model = json.loads(irodori("doctor", "--json").out)["models"][0]
+    assert model["ok"]
+    assert 0 <= model["round_trip_error"] < 1e-5
+    assert "sketch → latent → sketch" in irodori("doctor").out
+    monkeypatch.setattr("irodori.systems.cnf.system.CNF.round_trip_error", lambda self, inputs: 0.25)
+    answer = irodori("doctor")
+    assert answer.code == 1
+    assert "within 0.2" in answer.out
 
 
 def test_doctor_without_weights(irodori, monkeypatch):

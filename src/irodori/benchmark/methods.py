@@ -19,6 +19,7 @@ from irodori.errors import ConfigError, InputError
 from irodori.image import Pixels
 from irodori.image_io import over_paper, read_image, to_gray
 from irodori.inference.colorizer import Colorizer
+from irodori.inference.finish import LineMode
 from irodori.inference.guidance import Hint
 
 BASELINE_PREFIX = "baseline:"
@@ -45,16 +46,26 @@ class SystemMethod:
     """
 
     kind: ClassVar[MethodKind] = "system"
+    lines: LineMode = "keep"
 
-    def __init__(self, name: str, label: str = "", device: str = "auto", offline: bool = False, seed: int = 0) -> None:
-        """label: what reports call it; seed: added to each case's own."""
-        self.colorizer, self.seed = Colorizer.from_pretrained(name, device, offline), seed
+    def __init__(
+        self,
+        name: str,
+        label: str = "",
+        device: str = "auto",
+        offline: bool = False,
+        seed: int = 0,
+        lines: LineMode = "keep",
+    ) -> None:
+        """label: what reports call it; seed: added to each case's own; lines: as `Colorizer` takes it."""
+        self.colorizer, self.seed, self.lines = Colorizer.from_pretrained(name, device, offline), seed, lines
         self.name = label or self.colorizer.name
 
     @property
     def about(self) -> dict[str, str]:
         """What its answers depend on."""
-        return {
+        lines = {} if self.lines == "keep" else {"lines": self.lines}
+        return lines | {
             "irodori": version("irodori"),
             "system": self.colorizer.system.name,
             "weights_sha256": self.colorizer.weights_hash,
@@ -78,8 +89,9 @@ class SystemMethod:
         """The colored sketch, ``(H, W, 3)``."""
         case = question.case
         references = [question.root / name for name in case.references]
-        wish = _tags(question.case.edit) if self.takes_tags else {"hints": _hints(question)}
-        return self.colorizer(question.root / case.sketch, references, seed=self.seed + case.seed, **wish).pixels
+        wish = _tags(case.edit) if self.takes_tags else {"hints": _hints(question)}
+        sketch, seed = question.root / case.sketch, self.seed + case.seed
+        return self.colorizer(sketch, references, seed=seed, lines=self.lines, **wish).pixels
 
 
 class BaselineMethod:
@@ -118,7 +130,9 @@ class BaselineMethod:
         return self.baseline.paint(lines, over_paper(read_image(question.root / name)))
 
 
-def make_method(name: str, device: str = "auto", offline: bool = False, seed: int = 0) -> SystemMethod | BaselineMethod:
+def make_method(
+    name: str, device: str = "auto", offline: bool = False, seed: int = 0, lines: LineMode = "keep"
+) -> SystemMethod | BaselineMethod:
     """``NAME``, ``LABEL=NAME`` or ``baseline:NAME`` to a method; ConfigError or WeightsError when there is none."""
     if name.startswith(BASELINE_PREFIX):
         return BaselineMethod(name.removeprefix(BASELINE_PREFIX))
@@ -126,8 +140,8 @@ def make_method(name: str, device: str = "auto", offline: bool = False, seed: in
         raise ConfigError(f"'{name}' is a baseline: write {BASELINE_PREFIX}{name}")
     label, equals, source = name.partition("=")
     if not equals or Path(name).exists():
-        return SystemMethod(name, "", device, offline, seed)
-    return SystemMethod(source, label, device, offline, seed)
+        return SystemMethod(name, "", device, offline, seed, lines)
+    return SystemMethod(source, label, device, offline, seed, lines)
 
 
 # --- edits -----------------------------------------------------------------------------------------------------------

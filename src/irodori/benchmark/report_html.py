@@ -9,7 +9,7 @@ from irodori.benchmark.cases import Benchmark
 from irodori.benchmark.comparison import ALL, Field
 from irodori.benchmark.gallery import FULL_HEAT, cards, heat_scale
 from irodori.benchmark.plots import color_of, curves
-from irodori.benchmark.report_markdown import cost_note, cost_texts, number_text
+from irodori.benchmark.report_markdown import cases_text, cost_note, cost_texts, number_text
 from irodori.benchmark.results import Scored
 from irodori.errors import ConfigError
 
@@ -55,6 +55,7 @@ def as_html(
             trends={name: _by_title(report, track) for name, track in report["tracks"].items()},
             descriptions=DESCRIPTIONS,
             facts=_facts(report),
+            cases=cases_text(report),
             number_text=number_text,
             cost_texts=cost_texts,
             cost_note=cost_note,

@@ -33,7 +33,7 @@ def _head(report: Mapping[str, Any]) -> str:
     lines = [
         f"# Benchmark: {about['name']}",
         "",
-        f"{about['cases']} cases at {about['image_size']} px, index `{about['index_sha256'][:12]}`. {LEGEND}",
+        f"{cases_text(report)} at {about['image_size']} px, index `{about['index_sha256'][:12]}`. {LEGEND}",
         "",
     ]
     rows = [[method["name"], method["kind"], str(method["cases"]), str(method["failed"]), _origin(method)]
@@ -41,6 +41,12 @@ def _head(report: Mapping[str, Any]) -> str:
     lines += table(["method", "kind", "cases", "failed", "what it is"], rows, left=(0, 1, 4))
     lines += [f"\n- {notice}" for notice in report["notices"]]
     return "\n".join(lines)
+
+
+def cases_text(report: Mapping[str, Any]) -> str:
+    """How many cases were asked, of how many: "343 of 688 cases"."""
+    asked, there = max(method["cases"] for method in report["methods"]), report["benchmark"]["cases"]
+    return f"{there} cases" if asked == there else f"{asked} of {there} cases"
 
 
 def _origin(method: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from irodori.benchmark.report import ReportFiles, choose_scored, write_report
 from irodori.benchmark.results import Scored
 from irodori.benchmark.score import ScoreOptions, score
 from irodori.errors import ConfigError
+from irodori.inference.finish import LineMode
 
 ALL_TRACKS: tuple[str, ...] = (*TRACKS, COST)
 
@@ -25,6 +26,7 @@ class RunOptions:
     """baselines: also those that were not named.  tracks: which; none named: all.  limit: of each condition, 0 = all.
 
     workers: processes for baselines and scores.  seed: added to each case's own, and of the bootstrap.
+    lines: what systems give: the artist's lines on their colors ("keep"), or what the network drew ("model").
     """
 
     baselines: bool = True
@@ -34,6 +36,7 @@ class RunOptions:
     seed: int = 0
     device: str = "auto"
     offline: bool = False
+    lines: LineMode = "keep"
     features: tuple[FeatureFile, ...] = ()
     progress: bool = True
 
@@ -67,7 +70,8 @@ def run(benchmark: Benchmark, results: Path, systems: Sequence[str], options: Ru
 
 def _methods(systems: Sequence[str], options: RunOptions) -> tuple[list[SystemMethod | BaselineMethod], list[str]]:
     """The methods by name, then the baselines that are not among them; ConfigError when two have the same name."""
-    methods = [make_method(name, options.device, options.offline, options.seed) for name in dict.fromkeys(systems)]
+    asked = (options.device, options.offline, options.seed, options.lines)
+    methods = [make_method(name, *asked) for name in dict.fromkeys(systems)]
     names = [method.name for method in methods]
     if twice := {name for name in names if names.count(name) > 1}:
         raise ConfigError(f"two systems are called '{min(twice)}': write LABEL=NAME to tell them apart")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from irodori.inference.finish import LineMode
 
 PATH = click.Path(path_type=Path)
 
@@ -26,6 +30,10 @@ PATH = click.Path(path_type=Path)
     "--features", metavar="NAME|FILE", multiple=True,
     help="Network for LPIPS, FID and the like (see 'benchmark features'), or NAME=FILE.  Repeatable.",
 )  # fmt: skip
+@click.option(
+    "--lines", type=click.Choice(["keep", "model", "none"]), default="keep", show_default=True,
+    help="What systems give: the artist's lines on their colors, what the network drew, or bare colors.",
+)  # fmt: skip
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1), help="Processes that score.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Added to the seed of each case.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
@@ -39,6 +47,7 @@ def command(
     tracks: tuple[str, ...],
     limit: int,
     features: tuple[str, ...],
+    lines: LineMode,
     workers: int,
     seed: int,
     device: str,
@@ -68,6 +77,7 @@ def command(
         seed=seed,
         device=device,
         offline=offline,
+        lines=lines,
         features=tuple(map(find_feature_file, features)),
         progress=not as_json,
     )

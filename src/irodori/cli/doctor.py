@@ -16,7 +16,10 @@ PACKAGES = ("irodori", "torch", "numpy", "pillow", "opencv-python-headless", "sa
 @click.command("doctor")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(as_json: bool) -> int:
-    """Show versions and devices, load the shipped models and color a small drawing with each."""
+    """Show versions and devices, load the shipped models and color a small drawing with each.
+
+    Models that can undo what they do are asked to: sketch to latent and back.
+    """
     report = {"python": platform.python_version(), "platform": platform.platform(), **_packages(), **_devices()}
     models = _models()
     healthy = bool(models) and all(model["ok"] for model in models)
@@ -61,18 +64,36 @@ def _try_model(name: str) -> dict[str, Any]:
     """
     from irodori.errors import IrodoriError, MissingPackageError
     from irodori.inference.colorizer import Colorizer
+    from irodori.systems.base import EXACT
 
     start = time.perf_counter()
     try:
         colorizer = Colorizer.from_pretrained(name, offline=True)
         size = colorizer(_ring(), _ring(), image_size=64).image.size
+        error = _round_trip_error(colorizer.system)
     except MissingPackageError as error:
         return {"name": name, "ok": True, "state": f"not tried: {error}", "sha256": ""}
     except IrodoriError as error:
         return {"name": name, "ok": False, "state": str(error), "sha256": ""}
     state = f"colored {size[0]}x{size[1]} in {time.perf_counter() - start:.1f} s on {colorizer.device}"
     sha256 = colorizer.weights_hash
-    return {"name": name, "ok": True, "state": f"{state}, sha256 {sha256[:12]}", "sha256": sha256}
+    state = f"{state}, sha256 {sha256[:12]}"
+    if error is None:
+        return {"name": name, "ok": True, "state": state, "sha256": sha256}
+    state = f"{state}, sketch → latent → sketch within {error:.1g}"
+    return {"name": name, "ok": error <= EXACT, "state": state, "sha256": sha256, "round_trip_error": error}
+
+
+def _round_trip_error(system: Any) -> float | None:
+    import numpy as np
+    import torch
+
+    from irodori.image import to_tensor
+    from irodori.systems.base import Inputs
+
+    ring = to_tensor(np.array(_ring())).to(next(system.parameters()).device)
+    with torch.inference_mode():
+        return system.round_trip_error(Inputs(ring[:, :1], (ring,)))
 
 
 def _ring() -> Any:

@@ -16,12 +16,13 @@ import click
 )
 @click.option(
     "--kind", default="auto", show_default=True, help="What the sources are.",
-    type=click.Choice(["auto", "pack", "folder", "paired", "side-by-side"]),
+    type=click.Choice(["auto", "pack", "folder", "paired", "side-by-side", "celebamask"]),
 )  # fmt: skip
 @click.option(
     "--sketch-side", default="right", show_default=True, type=click.Choice(["left", "right"]),
     help="Where the sketch is in side-by-side files.",
 )  # fmt: skip
+@click.option("--remove-background", is_flag=True, help="Paper where a source's masks show background.")
 @click.option("--permissive", is_flag=True, help="Only items whose license allows commercially usable weights.")
 @click.option("--limit", default=0, type=click.IntRange(0), help="Most items of each source; 0 = all.")
 @click.option(
@@ -36,6 +37,7 @@ def command(
     size: int,
     kind: str,
     sketch_side: str,
+    remove_background: bool,
     permissive: bool,
     limit: int,
     splits: tuple[str, ...],
@@ -47,8 +49,8 @@ def command(
     from irodori.data.prepare import PrepareOptions, prepare
 
     options = PrepareOptions(
-        image_size=size, kind=kind, sketch_side=sketch_side, permissive_only=permissive, limit=limit,  # type: ignore[arg-type]
-        splits=splits or SPLITS,  # type: ignore[arg-type]
+        image_size=size, kind=kind, sketch_side=sketch_side, remove_background=remove_background,  # type: ignore[arg-type]
+        permissive_only=permissive, limit=limit, splits=splits or SPLITS,  # type: ignore[arg-type]
     )  # fmt: skip
     report = prepare(sources, output, options, workers, progress=not as_json)
     if as_json:

@@ -37,7 +37,7 @@ def compose(draft: Draft) -> Sample:
     colors, known = _colors(draft.drawing, source, recolored, points)
     flat = drawing.paint(colors)
     sketch = draw_lines(flat, drawing, labels, draft.own_sketch, draft.line_kinds, draft.thickness)
-    color = (flat + draft.offset[:, :, None, None]).round().clamp(0, 255)
+    color = (draft.jitter.apply(flat) + draft.offset[:, :, None, None]).round().clamp(0, 255)
     parts = part_numbers(drawing, labels)
     reference, reference_parts = _reference(draft, torch.cat([recolored, shuffled]), color, parts, points)
     return Sample(

@@ -21,6 +21,7 @@ from irodori.data.clusters import ColorClusters, color_clusters
 from irodori.data.draft import Draft
 from irodori.data.drawing import Drawing, DrawingCache
 from irodori.data.index import PART_NAMES, Index, Item, Part, Split
+from irodori.data.jitter import JitterOptions, no_jitter, random_jitter
 from irodori.data.layers import Layers
 from irodori.data.light import no_light, random_light
 from irodori.data.line_variation import no_variation, random_variation
@@ -48,6 +49,7 @@ class DataOptions:
     random_palette_share: float = 0.5  # share of pairs with random instead of the artist's colors
     palettes: tuple[str, ...] = ("random",) * 4 + ("near", "gray", "pastel", "dark")  # kinds of random palette
     appearance: float = 50.0  # largest offset per RGB channel, levels of 255 (A.3: 50)
+    jitter: JitterOptions | None = None  # changes of color beside the offset, as large as these (CNF, 3.3.3)
     no_reference: float = 0.1  # share of zero-filled references (A.5: one in ten)
     light_share: float = 0.0  # share of references with soft or cel shading; the truth stays flat
     sketches: tuple[str, ...] = ("ink", "xdog")  # kinds of line, one drawn at random for each pair
@@ -122,10 +124,12 @@ class PairDataset(Dataset[Draft]):
         layers = layers_of(drawing, self._palette(drawing.parts, generator), all_numbers(drawing.parts))
         draft = self.plain_draft(drawing, layers, generator)
         offset = generator.uniform(-1, 1, 3) * self.options.appearance
+        jitter = random_jitter(self.options.jitter, generator) if self.options.jitter else no_jitter()
         draft = replace(
             self._lit(draft, generator),
             kinds=("self",),
             tags=(drawing.tags,),
+            jitter=jitter,
             offset=torch.from_numpy(offset.astype(np.float32))[None],
             warp=random_warp(self.image_size, self.options.self_warp, generator),
         )
@@ -216,6 +220,7 @@ class PairDataset(Dataset[Draft]):
             drawing_warp=random_warp(self.image_size, moves, generator) if moves else no_warp(),
             warp=no_warp(),
             offset=torch.zeros(1, 3),
+            jitter=no_jitter(),
             light=no_light(),
             tags=((),),
         )

@@ -8,6 +8,7 @@ from typing import Literal
 from torch import Tensor
 
 from irodori.data.batched import Batched
+from irodori.data.jitter import Jitter
 from irodori.data.layers import Layers
 from irodori.data.light import Light
 from irodori.data.line_variation import Variation
@@ -32,6 +33,7 @@ class Draft(Batched):
     moves_drawing: whether `drawing_warp` does anything.  drawing_warp: moves the drawing before anything else.
     warp: moves the reference.
     offset: ``(B, 3)`` levels added to the truth, and so to the reference, of self pairs.
+    jitter: changes the colors of the truth, and so of the reference, of self pairs, before the offset.
     light: multiplied onto the reference.
     tags: of what the reference shows (`Sample.tags`).
     similar: another drawing of about the reference's colors, for systems that ask for one.
@@ -48,6 +50,7 @@ class Draft(Batched):
     drawing_warp: Warp
     warp: Warp
     offset: Tensor
+    jitter: Jitter
     light: Light
     tags: tuple[tuple[str, ...], ...]
     similar: Layers | None = None

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from irodori.data.index import SPLITS, Item, Part, Split, split_of, write_index
@@ -46,6 +47,7 @@ NOTICE_FROM, NOTICE_SHARE = 50, 0.10
 class PrepareOptions:
     """image_size: side of the stored squares in pixels.  limit: items taken from each source, 0 = all.
 
+    remove_background: paint over with paper what lies outside the masks of a picture, where a source has masks.
     permissive_only: leave out items whose license does not allow commercially usable weights.
     splits: keep only items of these splits; vector art of the others is not even rendered.
     """
@@ -53,6 +55,7 @@ class PrepareOptions:
     image_size: int = 256
     kind: SourceKind = "auto"
     sketch_side: Literal["left", "right"] = "right"
+    remove_background: bool = False
     permissive_only: bool = False
     limit: int = 0
     splits: tuple[Split, ...] = SPLITS
@@ -250,6 +253,10 @@ def _picture_item(raw: RawItem, options: PrepareOptions) -> tuple[Prepared, Mapp
         color, sketch = _halves(color, raw.side)
     if sketch is not None and sketch.shape != color.shape[:2]:
         raise DataError(f"sketch {sketch.shape[::-1]} and color image {color.shape[1::-1]} differ in size")
+    if options.remove_background and raw.masks:
+        shown = foreground(raw.masks, (color.shape[0], color.shape[1]))
+        color = np.where(shown[..., None], color, np.uint8(255))
+        sketch = None if sketch is None else np.where(shown, sketch, np.uint8(255))
     file, sketch_file = f"items/{raw.id}.png", f"items/{raw.id}.sketch.png" if sketch is not None else None
     files = {file: square(color, options.image_size)}
     if sketch is not None and sketch_file is not None:
@@ -258,6 +265,14 @@ def _picture_item(raw: RawItem, options: PrepareOptions) -> tuple[Prepared, Mapp
     mirrored = square(np.ascontiguousarray(color[:, ::-1]), options.image_size)
     content = min(_digest(files[file]), _digest(mirrored))
     return Prepared(Item(**_common(raw), kind="picture", file=file, sketch=sketch_file), content), files
+
+
+def foreground(masks: Sequence[Path], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """``(H, W)``: where any of the masks is bright; they are brought to `size` without mixing their pixels."""
+    found = np.zeros(size, bool)
+    for path in masks:
+        found |= cv2.resize(to_gray(read_image(path)), size[::-1], interpolation=cv2.INTER_NEAREST) > 127
+    return found
 
 
 def _digest(pixels: Pixels) -> str:
@@ -323,6 +338,7 @@ def _about(
     licenses = sorted({(item.source, item.license, item.attribution) for item in items})
     return {
         "image_size": options.image_size,
+        "remove_background": options.remove_background,
         "counts": dict(Counter(f"{item.source}/{item.split}" for item in items)),
         "licenses": [dict(zip(("source", "license", "attribution"), row, strict=True)) for row in licenses],
         "rejected": [list(row) for row in rejected],

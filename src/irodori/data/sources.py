@@ -24,13 +24,16 @@ from irodori.data.parts import hex_colors
 from irodori.errors import DataError
 from irodori.image_io import list_images
 
-SourceKind = Literal["auto", "pack", "folder", "paired", "side-by-side"]
+SourceKind = Literal["auto", "pack", "folder", "paired", "side-by-side", "celebamask"]
 
 PERMISSIVE = ("cc0", "cc by 4.0", "cc-by-4.0", "mit", "apache-2.0", "released by eastman kodak for unrestricted use")
 """Starts of license names under which trained weights may be used commercially."""
 
 SPLIT_FOLDERS = frozenset(("train", "val", "test", "valid", "validation", "training", "testing"))
 """Folder names, in lower case, that say how others split a collection and nothing about who is drawn."""
+
+CELEBA_IMAGES, CELEBA_MASKS = "CelebA-HQ-img", "CelebAMask-HQ-mask-anno"
+CELEBA_LICENSE = "CelebAMask-HQ: non-commercial research and education"
 
 _COLOR = re.compile(r"#(?:[0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
 
@@ -43,6 +46,7 @@ class RawItem:
     data: SVG text or the bytes of a picture; a path for folders.
     sketch: the artist's own line drawing, if any: SVG text beside SVG text, a path beside a path.
     side: where the sketch is in a side-by-side picture.
+    masks: pictures whose bright areas together are the figure, all else is background; none: nobody knows.
     colors: for vector art, ``(part name, hex color, is line)`` for each part; None means "every color is a part".
     """
 
@@ -52,6 +56,7 @@ class RawItem:
     data: str | bytes | Path
     sketch: str | Path | None = None
     side: Literal["left", "right"] | None = None
+    masks: tuple[Path, ...] = ()
     colors: tuple[tuple[str, str, bool], ...] | None = None
     tags: tuple[str, ...] = ()
     license: str = ""
@@ -87,6 +92,8 @@ def read_source(
     chosen = _recognize(folder) if kind == "auto" else kind
     if chosen == "pack":
         return _read_pack(folder)
+    if chosen == "celebamask":
+        return _read_celebamask(folder)
     if chosen == "paired":
         return _read_paired(folder)
     return _read_folder(folder, sketch_side if chosen == "side-by-side" else None)
@@ -95,6 +102,8 @@ def read_source(
 def _recognize(folder: Path) -> SourceKind:
     if _is_pack(folder):
         return "pack"
+    if all(os.path.isdir(folder / name) for name in (CELEBA_IMAGES, CELEBA_MASKS)):
+        return "celebamask"
     if all(os.path.isdir(folder / name) for name in ("sketch", "color")):
         return "paired"
     return "folder"
@@ -129,6 +138,25 @@ def _read_paired(folder: Path) -> Iterator[RawItem]:
         for path in paths:
             partner = next((sketch for sketch in sketches[name] if sketch.name == path.name), sketches[name][0])
             yield RawItem(_text(name), f"{source}/{_file_identity(name)}", source, path, sketch=partner)
+
+
+def _read_celebamask(folder: Path) -> Iterator[RawItem]:
+    """CelebAMask-HQ (Lee et al. 2020): ``CelebA-HQ-img/7.jpg``, its masks ``…-mask-anno/0/00007_hair.png`` ….
+
+    Every picture is its own identity; who is shown is not part of the data set.
+    """
+    masks: dict[int, list[Path]] = {}
+    for path in sorted((folder / CELEBA_MASKS).glob("*/*.png")):
+        number = path.name.partition("_")[0]
+        if number.isdecimal():
+            masks.setdefault(int(number), []).append(path)
+    source, found = _source_name(folder), False
+    for path in list_images(folder / CELEBA_IMAGES):
+        found = True
+        of_picture = masks.get(int(path.stem), []) if path.stem.isdecimal() else []
+        yield RawItem(path.stem, f"{source}/{path.stem}", source, path, masks=tuple(of_picture), license=CELEBA_LICENSE)
+    if not found:
+        raise DataError(f"{folder}: {CELEBA_IMAGES} holds no pictures; unpack CelebAMask-HQ.zip again")
 
 
 def _by_name(folder: Path) -> dict[Path, list[Path]]:

@@ -7,7 +7,7 @@ pixels.  Its inverse, from the old image to the new, is where a sketch pixel's c
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -22,6 +22,12 @@ from irodori.errors import ConfigError
 CONTROL_POINTS = 4
 """Points of the bend's control grid along each side."""
 
+ELASTIC_CELLS = 7
+"""Cells of the elastic grid along each side; cubic B-splines over them smooth like a Gaussian of 0.08 of the side."""
+
+ELASTIC_DEVIATION = 151 / 315
+"""Standard deviation that splines over weights of deviation 1 have on average."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class WarpOptions:
@@ -30,6 +36,8 @@ class WarpOptions:
     tps: thin-plate-spline displacement of the control points, share of the image side (standard deviation).
     move: largest shift in both directions, share of the side.  scale: ``(least, most)`` factor of size.
     mirror: probability of a left-right flip.  rotate_degrees: largest rotation, either way.
+    elastic: standard deviation of a random displacement of every pixel, smoothed by a Gaussian (Simard et al. 2003),
+        share of the side.
     """
 
     tps: float = 0.05
@@ -37,10 +45,12 @@ class WarpOptions:
     scale: tuple[float, float] = (1.0, 1.0)
     mirror: float = 0.0
     rotate_degrees: float = 0.0
+    elastic: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.tps <= 1 or not 0 <= self.move <= 1 or not 0 <= self.mirror <= 1:
-            raise ConfigError(f"warp: tps, move and mirror must lie in 0…1, got {self.tps}, {self.move}, {self.mirror}")
+        shares = (self.tps, self.move, self.mirror, self.elastic)
+        if not all(0 <= share <= 1 for share in shares):
+            raise ConfigError(f"warp: tps, move, mirror and elastic must lie in 0…1, got {shares}")
         if not 0.05 <= self.scale[0] <= self.scale[1] <= 20:
             raise ConfigError(f"warp: scale needs 0.05 <= least <= most <= 20, got {self.scale}")
 
@@ -52,15 +62,18 @@ class Warp(Batched):
     affine: ``(B, 2, 3)``, invertible, in pixels.
     control: ``(B, 16, 2)``, displacements of a 4 x 4 grid of control points, in pixels, row by row; the bend is the
         thin-plate spline through them.
+    elastic: ``(B, 100, 2)``, weights of a 10 x 10 grid of B-splines, in pixels, row by row; added to the bend.
     """
 
     affine: Tensor
     control: Tensor
+    elastic: Tensor = field(default_factory=lambda: torch.zeros(1, (ELASTIC_CELLS + 3) ** 2, 2))
 
     def bend(self, size: int) -> Tensor:
         """Displacement of each pixel of a ``size x size`` image, ``(B, 2, size, size)``, x first."""
-        basis = _bend_basis(size, self.control.device).expand(len(self.control), -1, -1)
-        return torch.bmm(self.control.transpose(1, 2), basis).view(-1, 2, size, size)
+        moves = ((self.control, _bend_basis), (self.elastic, _elastic_basis))
+        shifts = [torch.bmm(m.mT, basis(size, m.device).expand(len(m), -1, -1)) for m, basis in moves]
+        return (shifts[0] + shifts[1]).view(-1, 2, size, size)
 
     def backward(self, size: int) -> Tensor:
         """Where in the old image each new pixel looks, ``(B, size, size, 2)``."""
@@ -96,8 +109,11 @@ def random_warp(size: int, options: WarpOptions, generator: np.random.Generator)
         forward = forward @ np.array([[-1, 0, size - 1], [0, 1, 0], [0, 0, 1]], float)
     forward[:, 2] += generator.uniform(-1, 1, 2) * options.move * size
     displacement = generator.normal(0, options.tps * size, (CONTROL_POINTS**2, 2))
-    affine = cv2.invertAffineTransform(forward).astype(np.float32)
-    return Warp(torch.from_numpy(affine)[None], torch.from_numpy(displacement.astype(np.float32))[None])
+    values = [cv2.invertAffineTransform(forward), displacement]
+    if options.elastic:
+        scale = options.elastic * size / ELASTIC_DEVIATION
+        values.append(generator.normal(0, scale, ((ELASTIC_CELLS + 3) ** 2, 2)))
+    return Warp(*(torch.from_numpy(value.astype(np.float32))[None] for value in values))
 
 
 def no_warp() -> Warp:
@@ -162,6 +178,17 @@ def _control_points() -> NDArray[np.float64]:
     """In shares of the side, ``(16, 2)``."""
     axis = np.linspace(0, 1, CONTROL_POINTS)
     return np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
+
+
+@functools.lru_cache(maxsize=8)
+def _elastic_basis(size: int, device: torch.device) -> Tensor:
+    """How much each weight of the elastic grid moves each pixel, ``(100, size^2)``: products of cubic B-splines."""
+    places = np.arange(size) / max(size - 1, 1) * ELASTIC_CELLS
+    distance = np.abs(places[None] - np.arange(-1, ELASTIC_CELLS + 2)[:, None])
+    near, far = 2 / 3 - distance**2 + distance**3 / 2, (2 - distance).clip(min=0) ** 3 / 6
+    spline = np.where(distance < 1, near, far)
+    basis = np.einsum("ay,bx->abyx", spline, spline).reshape(len(spline) ** 2, size**2)
+    return torch.from_numpy(basis.astype(np.float32)).to(device)
 
 
 def _kernel(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:

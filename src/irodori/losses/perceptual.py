@@ -14,6 +14,12 @@ def perceptual(image_features: Sequence[Tensor], color_features: Sequence[Tensor
     return torch.stack([(a - b).abs().mean() for a, b in pairs]).sum()
 
 
+def squared_perceptual(image_features: Sequence[Tensor], color_features: Sequence[Tensor]) -> Tensor:
+    """Sum over layers of the mean squared difference of the activations (Johnson et al. 2016, equation 2)."""
+    pairs = zip(image_features, color_features, strict=True)
+    return torch.stack([(a - b).square().mean() for a, b in pairs]).sum()
+
+
 def style(image_features: Sequence[Tensor], color_features: Sequence[Tensor]) -> Tensor:
     """Sum over layers of the mean absolute difference of the Gram matrices (Lee et al. 2020, equation 9)."""
     pairs = zip(image_features, color_features, strict=True)

@@ -9,6 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+MOST_PAIRS = 1 << 24
+"""Pairs of query and key whose scores may be in memory at once."""
+
 
 class Attended(NamedTuple):
     """context: ``(B, Q, D)``.  weights: ``(B, Q, K)``, rows sum to 1.  scores: ``(B, Q, K)``, before the softmax."""
@@ -28,15 +31,20 @@ def scaled_dot_attention(query: Tensor, key: Tensor, value: Tensor) -> Attended:
     return Attended(weights @ value, weights, scores)
 
 
-def blockwise_attention(query: Tensor, key: Tensor, value: Tensor, scale: float) -> Tensor:
+def blockwise_attention(
+    query: Tensor, key: Tensor, value: Tensor, scale: float, most_pairs: int = MOST_PAIRS
+) -> Tensor:
     """``softmax_j(scale q_i . k_j) v_j`` in memory that grows with Q + K and not with Q K: ``(B, Q, D)``.
 
     query: ``(B, Q, d)``.  key: ``(B, K, d)``.  value: ``(B, K, D)``.
+    Where PyTorch has no fused kernel (float64 on a GPU) at most `most_pairs` scores exist at a time.
     """
-    # PyTorch's fused attention wants equal widths and channels side by side; else it silently holds the whole map.
+    # The fused kernels want equal widths and channels side by side; else PyTorch silently holds the whole map.
     width = max(query.shape[-1], value.shape[-1])
     width += -width % 16
     query, key, padded = (
         F.pad(each, (0, width - each.shape[-1])).contiguous()[:, None] for each in (query, key, value)
     )
-    return F.scaled_dot_product_attention(query, key, padded, scale=scale)[:, 0, :, : value.shape[-1]]
+    rows = max(1, most_pairs // (len(key) * key.shape[2]))
+    blocks = [F.scaled_dot_product_attention(q, key, padded, scale=scale) for q in query.split(rows, dim=2)]
+    return torch.cat(blocks, dim=2)[:, 0, :, : value.shape[-1]]

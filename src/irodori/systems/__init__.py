@@ -14,6 +14,8 @@ from irodori.config import from_dict
 from irodori.errors import ConfigError, WeightsError
 from irodori.nn.memory import made_in
 from irodori.systems.base import System
+from irodori.systems.cnf import presets as cnf_presets
+from irodori.systems.cnf.system import CNF
 from irodori.systems.colorizediffusion import presets as colorizediffusion_presets
 from irodori.systems.colorizediffusion.system import ColorizeDiffusion
 from irodori.systems.csft import presets as csft_presets
@@ -26,11 +28,20 @@ from irodori.systems.scft.system import SCFT
 from irodori.systems.taggan import presets as taggan_presets
 from irodori.systems.taggan.system import TagGAN
 
-SYSTEMS: dict[str, type[System]] = {system.name: system for system in (Irodori, SCFT, CSFT, TagGAN, ColorizeDiffusion)}
+SYSTEMS: dict[str, type[System]] = {
+    system.name: system for system in (Irodori, SCFT, CSFT, TagGAN, CNF, ColorizeDiffusion)
+}
 
 PRESETS: dict[str, Recipe] = {
     recipe.name: recipe
-    for presets in (irodori_presets, scft_presets, csft_presets, taggan_presets, colorizediffusion_presets)
+    for presets in (
+        irodori_presets,
+        scft_presets,
+        csft_presets,
+        taggan_presets,
+        cnf_presets,
+        colorizediffusion_presets,
+    )  # fmt: skip
     for recipe in presets.PRESETS
 }
 

@@ -13,10 +13,13 @@ from torch import Tensor, nn
 
 from irodori.checkpoint import check_keys
 from irodori.data.sample import Sample
-from irodori.errors import InputError
+from irodori.errors import ConfigError, InputError
 from irodori.image import pad_mask, pad_reference, pad_sketch
 from irodori.nn.features import Features
 from irodori.systems.text import TextEdit
+
+EXACT = 1e-5
+"""A sketch that was encoded and decoded again, on [-1, 1], is the same up to this much, or the way back is broken."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,8 @@ class System(nn.Module, ABC):
 
     MUST: build from its config alone; be deterministic given `noise`; keep frozen parts out of every phase; accept
     any input size from 17x31 up; work without a reference.
-    CAN: return attention, warped reference, confidence, log-probability; take guidance; read tags.
+    CAN: return attention, warped reference, confidence, log-probability; take guidance; read tags; watch over itself
+    (`health`, `round_trip_error`).
 
     `colorize` is `paint(encode_sketch(...), encode_references(...))`; the halves are separate so that an interactive
     user pays for an encoding once.  Sketches have sizes that are multiples of `size_multiple`, and so have references,
@@ -187,9 +191,7 @@ class System(nn.Module, ABC):
     size_multiple: ClassVar[int]
     draws_lines: ClassVar[bool] = True  # False: `Output.image` is a color layer, on which lines are composited
     takes: ClassVar[frozenset[str]] = frozenset()  # kinds of `Guidance` that it understands
-    keeps_references: ClassVar[bool] = (
-        False  # True: references come as they are, of any size, neither scaled nor padded
-    )
+    keeps_references: ClassVar[bool] = False  # True: references come as they are, neither scaled nor padded
     is_large: ClassVar[bool] = False  # True: can work in 16 bit, and part by part
 
     def __init__(self, config: Any) -> None:
@@ -211,6 +213,17 @@ class System(nn.Module, ABC):
     def use_features(self, features: Features) -> None:
         """Gives the system a frozen feature network for training; it is neither trained nor saved."""
         self._frozen_features = [features]
+
+    def loss_features(self) -> Features | None:
+        """The frozen network for the losses, None where none needs it; ConfigError where it was not given."""
+        if not self.config.needs_features:
+            return None
+        if self.frozen_features is None:
+            raise ConfigError(
+                f"the perceptual losses need the {self.config.features} weights: give --features FILE, or set the "
+                "weights of these losses (system.weights) to 0"
+            )
+        return self.frozen_features
 
     @property
     def device(self) -> torch.device:
@@ -297,6 +310,17 @@ class System(nn.Module, ABC):
     @property
     def _reference_multiple(self) -> int:
         return 1 if self.keeps_references else self.size_multiple
+
+    def health(self, batch: Sample) -> dict[str, float]:
+        """Figures beside the losses that the training loop logs; ConfigError when going on would be in vain."""
+        return {}
+
+    def round_trip_error(self, inputs: Inputs) -> float | None:
+        """Largest difference between a sketch and what comes back after encoding and decoding it, on [-1, 1].
+
+        None for systems that keep no exact way back.
+        """
+        return None
 
     def check_guidance(self, guidance: Guidance) -> None:
         """InputError, naming what takes it, for guidance of a kind that the system does not take."""

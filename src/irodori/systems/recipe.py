@@ -19,8 +19,10 @@ class TrainingOptions:
     betas: tuple[float, float] = (0.5, 0.999)
     weight_decay: float = 0.0
     warmup_images: int = 0  # linear rise from 0
-    decay: Literal["linear", "cosine", "none"] = "linear"
+    decay: Literal["linear", "cosine", "steps", "none"] = "linear"
     decay_start: float = 0.5  # share of the run after which the rate falls to 0
+    decay_factor: float = 0.9  # of decay "steps": what the rate is multiplied by …
+    decay_images: int = 0  # … each time so many images were seen
     gradient_clip: float = 0.0  # largest gradient norm, 0 = off
     ema: float = 0.0  # decay of the averaged weights per step, 0 = off
     precision: Literal["no", "bf16", "fp16"] = "no"
@@ -33,6 +35,8 @@ class TrainingOptions:
             raise ConfigError("training: learning_rate must lie in 0…10, betas in 0…1 (1 excluded)")
         if not 0 <= self.decay_start <= 1 or not 0 <= self.ema < 1:
             raise ConfigError("training: decay_start must lie in 0…1, ema in 0…1 (1 excluded)")
+        if self.decay == "steps" and (self.decay_images < 1 or not 0 < self.decay_factor <= 1):
+            raise ConfigError("training: decay by steps needs decay_images of at least 1 and a decay_factor in 0…1")
         if min(self.warmup_images, self.gradient_clip, self.weight_decay, self.seed) < 0:
             raise ConfigError("training: warmup_images, gradient_clip, weight_decay and seed must not be negative")
 

@@ -154,11 +154,12 @@ class Session:
         bar = tqdm(total=total, initial=self.step, unit="step", disable=not (options.progress and is_main))
         started = time.monotonic()
         for batch in self._batches(index, last, options.workers):
-            self._count(self.train_step(compose(batch.to(self.accelerator.device))))
+            sample = compose(batch.to(self.accelerator.device))
+            self._count(self.train_step(sample))
             self.step += 1
             bar.update()
             if self.step % options.log_every == 0 or self.step == total:
-                self._log(time.monotonic() - started)
+                self._log(time.monotonic() - started, sample)
             if is_main and validation and (self.step % options.sample_every == 0 or self.step == total):
                 write_sheet(self.run.samples / f"step-{self.step:07d}.png", self.result(), validation)
             if self.step % options.checkpoint_every == 0 or self.step == last:
@@ -213,13 +214,14 @@ class Session:
         for key, value in {**terms, "count": torch.ones((), device=self.accelerator.device)}.items():
             self.sums[key] = self.sums[key] + value if key in self.sums else value
 
-    def _log(self, seconds: float) -> None:
+    def _log(self, seconds: float, sample: Sample) -> None:
         sums = self.accelerator.reduce(self.sums, "mean")
         self.sums = {}
         row = {key: (value / sums["count"]).item() for key, value in sums.items() if key != "count"}
         broken = [key for key, value in row.items() if not math.isfinite(value)]
         if broken:
             raise ConfigError(f"{self.run.root}: {broken[0]} is not finite at step {self.step}; {_LOWER}")
+        row |= {f"health/{name}": value for name, value in self.system.health(sample).items()}
         self.accelerator.log(row, step=self.step)
         if self.accelerator.is_main_process:
             factor = learning_rate_factor(self.step - 1, self.recipe.training)

@@ -237,6 +237,19 @@ def test_names_of_methods(tiny_weights):
         make_method("nothing-at-all")
 
 
+def test_what_a_network_drew_itself_is_another_answer(bench, tiny_weights):
+    """Without the artist's lines on top; answers with them stay valid when this is not asked for."""
+    usual, raw = (make_method(str(tiny_weights), device="cpu", lines=lines) for lines in ("keep", "model"))
+    assert raw.about == {**usual.about, "lines": "model"}
+    question = Question(bench.root, bench.cases[0])
+    expected = raw.colorizer(
+        bench.root / bench.cases[0].sketch, [bench.root / name for name in bench.cases[0].references],
+        seed=bench.cases[0].seed, lines="model",
+    )  # fmt: skip
+    assert np.array_equal(raw.answer(question), expected.pixels)
+    assert not np.array_equal(raw.answer(question), usual.answer(question))
+
+
 @pytest.fixture
 def tiny_weights(tmp_path):
     from irodori.systems import build_system, preset

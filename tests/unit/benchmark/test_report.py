@@ -18,7 +18,7 @@ from irodori.benchmark.pictures import read_scene
 from irodori.benchmark.plots import curves
 from irodori.benchmark.report import benchmark_of, build_report, choose_scored, write_report
 from irodori.benchmark.report_html import span
-from irodori.benchmark.report_markdown import cell_text, table
+from irodori.benchmark.report_markdown import cases_text, cell_text, table
 from irodori.benchmark.score import ScoreOptions, score
 from irodori.errors import DataError, InputError
 
@@ -114,6 +114,12 @@ def test_markdown_has_a_table_for_each_track(written):
     for block in re.findall(r"(?:^\|.*\n)+", markdown, re.MULTILINE):
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
         assert len(widths) == 1, block
+
+
+def test_a_report_on_some_of_the_cases_says_so():
+    methods = [{"cases": 3}, {"cases": 2}]
+    assert cases_text({"methods": methods, "benchmark": {"cases": 3}}) == "3 cases"
+    assert cases_text({"methods": methods, "benchmark": {"cases": 5}}) == "3 of 5 cases"
 
 
 def test_cells():

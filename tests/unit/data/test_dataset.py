@@ -11,6 +11,7 @@ from irodori.data.dataset import DataOptions, PairDataset, layers_of, shared_num
 from irodori.data.draft import Draft
 from irodori.data.drawing import Drawing, DrawingCache, load
 from irodori.data.index import PART_NAMES, Index, Item, Part, read_index
+from irodori.data.jitter import JitterOptions
 from irodori.data.layers import Layers
 from irodori.data.lines import KINDS
 from irodori.data.palette import Color, own_palette
@@ -30,7 +31,8 @@ RICH = {
     "recolor_share": 0.5, "sketches": KINDS, "light_share": 0.5, "scene_share": 0.5, "no_reference": 0.2,
     "shuffled_share": 0.3, "color_clusters": 4,
     "sketch_warp": WarpOptions(tps=0.02, move=0.1, scale=(0.8, 1.2), mirror=0.5),
-    "self_warp": WarpOptions(tps=0.05, move=0.1, scale=(0.7, 1.2), rotate_degrees=10),
+    "self_warp": WarpOptions(tps=0.05, move=0.1, scale=(0.7, 1.2), rotate_degrees=10, elastic=0.02),
+    "jitter": JitterOptions(brightness=0.3, contrast=0.3, saturation=0.5, hue_degrees=90),
 }  # fmt: skip
 
 
@@ -153,6 +155,17 @@ def test_appearance_offset_is_the_ground_truth_too(dataset: Index):
     difference = (shifted.color - plain.color) * 127.5
     assert 1 < difference.abs().max() <= 51
     torch.testing.assert_close(shifted.reference, shifted.color)
+
+
+def test_jitter_changes_truth_and_reference_alike_and_not_the_sketch(dataset: Index):
+    options = {"self_warp": STILL, "appearance": 0.0, "no_reference": 0.0, "vary_lines": False}
+    plain, turned = (pairs(dataset, jitter=jitter, **options)[1] for jitter in (None, JitterOptions(hue_degrees=180)))
+    torch.testing.assert_close(turned.reference, turned.color)
+    torch.testing.assert_close(turned.sketch, plain.sketch)
+    assert (turned.color - plain.color).abs().mean() > 0.02
+    inside = (turned.color.abs() < 1).all(1)  # a turn of the hue keeps the sum of the channels where nothing is clipped
+    sums = (turned.color.sum(1) - plain.color.sum(1))[inside] * 127.5
+    assert sums.abs().max() <= 2
 
 
 def test_recolor_pair_has_the_reference_s_colors_part_by_part(dataset: Index):

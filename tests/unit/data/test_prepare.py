@@ -530,3 +530,53 @@ def test_the_command_takes_splits(pack: Path, dataset: Index, tmp_path: Path):
     arguments = ["prepare", str(pack), "-o", str(tmp_path / "data"), "--size", "64", "--split", "val", "--json"]
     assert main(arguments) == 0
     assert list(read_index(tmp_path / "data").items) == dataset.select("val")
+
+
+def celebamask(folder: Path) -> Path:
+    """Two pictures in the layout of CelebAMask-HQ: figures of 40 x 40 of 80 pixels; masks are half as large."""
+    for name in ("CelebA-HQ-img", "CelebAMask-HQ-mask-anno/0", "CelebAMask-HQ-mask-anno/1"):
+        (folder / name).mkdir(parents=True)
+    for number in (7, 2001):
+        color = np.full((80, 80, 3), (30, 60, 90), np.uint8)
+        color[20:60, 20:60] = (200, 150, 120)
+        write_image(folder / f"CelebA-HQ-img/{number}.png", color)
+        for part, rows in (("hair", slice(10, 18)), ("skin", slice(18, 30))):
+            mask = np.zeros((40, 40), np.uint8)
+            mask[rows, 10:30] = 255
+            write_image(folder / f"CelebAMask-HQ-mask-anno/{number // 2000}/{number:05d}_{part}.png", mask)
+    (folder / "CelebAMask-HQ-pose-anno.txt").write_text("30000")
+    return folder
+
+
+def test_celebamask_is_recognized_with_its_masks_and_license(tmp_path: Path):
+    found = list(read_source(celebamask(tmp_path / "faces")))
+    assert [item.id for item in found] == ["7", "2001"]
+    assert [path.name for path in found[1].masks] == ["02001_hair.png", "02001_skin.png"]
+    assert [item.identity for item in found] == ["faces/7", "faces/2001"]
+    assert not is_permissive(found[0].license)
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_masks_remove_the_background_when_asked(tmp_path: Path, removed: bool):
+    index = prepared(celebamask(tmp_path / "faces"), tmp_path / "data", remove_background=removed)
+    assert index.about["remove_background"] == removed
+    stored = cv2.imread(str(index.root / index.items[0].file))[..., ::-1]
+    assert stored.shape == (64, 64, 3)
+    assert stored[32, 32].tolist() == [200, 150, 120]
+    assert stored[2, 2].tolist() == ([255, 255, 255] if removed else [30, 60, 90])
+    assert stored[32, 12].tolist() == ([255, 255, 255] if removed else [30, 60, 90])
+
+
+def test_a_damaged_mask_is_listed(tmp_path: Path):
+    faces = celebamask(tmp_path / "faces")
+    (faces / "CelebAMask-HQ-mask-anno/0/00007_hair.png").write_bytes(b"")
+    report = prepare([faces], tmp_path / "data", PrepareOptions(image_size=64, remove_background=True), progress=False)
+    assert report.items == 1
+    assert "00007_hair.png" in report.rejected[0][1]
+
+
+def test_celebamask_without_pictures_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    for name in ("CelebA-HQ-img", "CelebAMask-HQ-mask-anno"):
+        (tmp_path / "faces" / name).mkdir(parents=True)
+    assert main(["prepare", str(tmp_path / "faces"), "-o", str(tmp_path / "data"), "--remove-background"]) == 2
+    assert "holds no pictures" in capsys.readouterr().err

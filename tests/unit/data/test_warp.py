@@ -1,3 +1,5 @@
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -20,9 +22,10 @@ def dots(size: int, generator: np.random.Generator, count: int = 24) -> list[tup
         WarpOptions(tps=0.0, move=0.1),
         WarpOptions(tps=0.0, scale=(0.6, 1.2)),
         WarpOptions(tps=0.0, mirror=1.0),
-        WarpOptions(tps=0.03, move=0.1, scale=(0.7, 1.2), mirror=0.5, rotate_degrees=20),
+        WarpOptions(tps=0.0, elastic=0.02),
+        WarpOptions(tps=0.03, move=0.1, scale=(0.7, 1.2), mirror=0.5, rotate_degrees=20, elastic=0.01),
     ],
-    ids=["tps", "move", "scale", "mirror", "all"],
+    ids=["tps", "move", "scale", "mirror", "elastic", "all"],
 )
 def test_the_correspondence_says_where_a_dot_went(options: WarpOptions):
     """A bright blob at a sketch point must be found in the warped image where the field says."""
@@ -66,6 +69,24 @@ def test_same_seed_same_warp():
     options = WarpOptions(tps=0.1, move=0.2)
     first, second = (random_warp(SIZE, options, np.random.default_rng(7)).backward(SIZE) for _ in range(2))
     assert torch.equal(first, second)
+
+
+def test_the_elastic_displacement_is_smooth_and_as_large_as_asked():
+    drawn = [random_warp(SIZE, WarpOptions(tps=0.0, elastic=0.03), np.random.default_rng(seed)) for seed in range(40)]
+    moved = torch.cat([warp.bend(SIZE) for warp in drawn])
+    assert moved.std().item() == pytest.approx(0.03 * SIZE, rel=0.05)
+    assert moved.mean().abs() < 0.01 * SIZE
+    step = (moved[..., 1:] - moved[..., :-1]).std() / moved.std()
+    # Of white noise under a Gaussian of sigma: 1 - exp(-1 / 4 sigma^2) is half of the squared relative step.
+    sigma = 0.08 * SIZE
+    assert step.item() == pytest.approx(math.sqrt(2 * (1 - math.exp(-1 / (4 * sigma**2)))), rel=0.1)
+
+
+def test_equal_elastic_weights_shift_the_picture():
+    """B-splines add up to 1 everywhere, at the border too."""
+    weights = torch.tensor([3.0, -2.0]).expand(1, 100, 2)
+    bend = Warp(torch.eye(2, 3)[None], torch.zeros(1, 16, 2), weights).bend(SIZE)
+    torch.testing.assert_close(bend, torch.tensor([3.0, -2.0]).view(1, 2, 1, 1).expand(1, 2, SIZE, SIZE))
 
 
 def test_the_bend_is_the_thin_plate_spline_through_its_control_points():

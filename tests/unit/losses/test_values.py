@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from irodori.losses.adversarial import log_discriminator, log_generator, lsgan_discriminator, lsgan_generator
-from irodori.losses.perceptual import gram, perceptual, style
+from irodori.losses.perceptual import gram, perceptual, squared_perceptual, style
 from irodori.losses.reconstruction import keep_valid, masked_l1
 
 
@@ -57,6 +57,7 @@ def test_perceptual_sums_the_layers_means():
         [torch.ones(1, 2, 2, 2), torch.full((1, 4, 1, 1), 3.0)],
     )
     assert perceptual(first, second).item() == pytest.approx(4.0)
+    assert squared_perceptual(first, second).item() == pytest.approx(10.0)
 
 
 def test_style_ignores_where_things_are():

@@ -32,6 +32,27 @@ def test_a_matching_key_is_found():
     assert attended.context.item() > 1.99
 
 
+@pytest.mark.parametrize("most_pairs", [1, 50, 10_000], ids=["row by row", "some rows", "at once"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_blockwise_attention_equals_the_plain_formula(most_pairs: int, dtype: torch.dtype):
+    generator = torch.Generator().manual_seed(2)
+    query, key = (torch.randn(2, n, 8, generator=generator, dtype=dtype) for n in (17, 11))
+    value = torch.randn(2, 11, 5, generator=generator, dtype=dtype)
+    expected = torch.softmax(0.7 * query @ key.mT, dim=-1) @ value
+    torch.testing.assert_close(blockwise_attention(query, key, value, 0.7, most_pairs), expected)
+
+
+def test_blockwise_attention_has_the_plain_formula_s_gradients():
+    generator = torch.Generator().manual_seed(3)
+    given = [torch.randn(2, 9, 8, generator=generator, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    weights = torch.randn(2, 9, 8, generator=generator, dtype=torch.float64)
+    query, key, value = given
+    plain = torch.autograd.grad((torch.softmax(query @ key.mT, -1) @ value * weights).sum(), given)
+    found = torch.autograd.grad((blockwise_attention(query, key, value, 1.0, 40) * weights).sum(), given)
+    for one, other in zip(found, plain, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 @pytest.mark.parametrize(("width", "values"), [(8, 3), (16, 16), (5, 20)])
 def test_the_blockwise_form_is_the_same_attention(width: int, values: int):
     """Also of channels that do not lie side by side."""

@@ -1,5 +1,6 @@
 import pytest
 
+from irodori.errors import ConfigError
 from irodori.systems.recipe import TrainingOptions
 from irodori.training.schedule import learning_rate_factor
 
@@ -27,3 +28,15 @@ def test_cosine_passes_the_middle_at_one_half():
     assert found[0] == 1
     assert found[50] == pytest.approx(0.5)
     assert found[100] == pytest.approx(0, abs=1e-12)
+
+
+def test_steps_multiply_the_rate_at_fixed_intervals():
+    found = factors(decay="steps", decay_factor=0.9, decay_images=250)
+    assert found[:25] == [1.0] * 25
+    assert found[25] == pytest.approx(0.9)
+    assert found[74:76] == pytest.approx([0.9**2, 0.9**3])
+
+
+def test_steps_without_an_interval_are_refused():
+    with pytest.raises(ConfigError, match="decay_images"):
+        TrainingOptions(decay="steps")

@@ -16,7 +16,6 @@ from irodori.errors import ConfigError
 from irodori.image import from_uint8
 from irodori.losses.correspondence import hit_rate, middle_cells
 from irodori.nn.blocks import initialize
-from irodori.nn.features import Features
 from irodori.systems.base import Attention, Guidance, Noise, Output, Phase, System
 from irodori.systems.csft.config import CSFTConfig
 from irodori.systems.csft.correspondence import correlation_rows, domain_vectors, warp
@@ -124,7 +123,7 @@ class CSFT(System):
                 image = self._painting(self.encode_sketch(batch.sketch), reference).image
             return discriminator_terms(batch, image, judges)
         painting, counterparts = self._aligned(batch)
-        terms = generator_terms(self.config, batch, painting, counterparts, judges, self._features())
+        terms = generator_terms(self.config, batch, painting, counterparts, judges, self.loss_features())
         return terms | {"_attention_hits": self._hits(batch, painting)}
 
     def _aligned(self, batch: Sample) -> tuple[Painting, Counterparts | None]:
@@ -144,13 +143,3 @@ class CSFT(System):
         queries = middle_cells(grid, WATCHED, painting.coarse.device)
         rows = correlation_rows(painting.sketch, painting.reference, self.config.temperature, queries)
         return hit_rate(rows, batch.parts, batch.reference_parts, WATCHED, grid)
-
-    def _features(self) -> Features | None:
-        if not self.config.needs_features:
-            return None
-        if self.frozen_features is None:
-            raise ConfigError(
-                f"the perceptual, style and contextual losses need the {self.config.features} weights: give --features "
-                "FILE, or set system.weights.perceptual=0, system.weights.style=0 and system.weights.contextual=0"
-            )
-        return self.frozen_features

@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 
 from irodori.data.sample import Sample
-from irodori.errors import ConfigError
 from irodori.nn.blocks import initialize
-from irodori.nn.features import Features
 from irodori.nn.patchgan import PatchDiscriminator
 from irodori.systems.base import Attention, Guidance, Noise, Output, Phase, System
 from irodori.systems.scft.config import SCFTConfig
@@ -54,17 +52,7 @@ class SCFT(System):
                 image, _ = self.generator(batch.sketch, [batch.reference])
             return discriminator_terms(batch, image, self.discriminator)
         image, attended = self.generator(batch.sketch, [batch.reference])
-        return generator_terms(self.config, batch, image, attended, self.discriminator, self._features())
-
-    def _features(self) -> Features | None:
-        if not self.config.needs_features:
-            return None
-        if self.frozen_features is None:
-            raise ConfigError(
-                f"the perceptual and style losses need the {self.config.features} weights: give --features FILE, or "
-                "set system.weights.perceptual=0 and system.weights.style=0"
-            )
-        return self.frozen_features
+        return generator_terms(self.config, batch, image, attended, self.discriminator, self.loss_features())
 
     def encode_sketch(self, sketch: Tensor) -> Pyramid:
         return self.generator.sketch_encoder(sketch)

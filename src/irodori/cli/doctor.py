@@ -71,8 +71,8 @@ def _try_model(name: str) -> dict[str, Any]:
         colorizer = Colorizer.from_pretrained(name, offline=True)
         size = colorizer(_ring(), _ring(), image_size=64).image.size
         error = _round_trip_error(colorizer.system)
-    except MissingPackageError as error:
-        return {"name": name, "ok": True, "state": f"not tried: {error}", "sha256": ""}
+    except MissingPackageError as missing:
+        return {"name": name, "ok": True, "state": f"not tried: {missing}", "sha256": ""}
     except IrodoriError as error:
         return {"name": name, "ok": False, "state": str(error), "sha256": ""}
     state = f"colored {size[0]}x{size[1]} in {time.perf_counter() - start:.1f} s on {colorizer.device}"

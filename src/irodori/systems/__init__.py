@@ -41,7 +41,7 @@ PRESETS: dict[str, Recipe] = {
         taggan_presets,
         cnf_presets,
         colorizediffusion_presets,
-    )  # fmt: skip
+    )
     for recipe in presets.PRESETS
 }
 

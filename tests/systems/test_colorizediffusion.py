@@ -22,6 +22,7 @@ from irodori.systems.colorizediffusion.config import ColorizeDiffusionConfig, Ob
 from irodori.systems.colorizediffusion.losses import (
     Step,
     draw_step,
+    drawn_timesteps,
     foreground,
     noisy_reference,
     seen_small,
@@ -126,6 +127,12 @@ def test_references_are_dropped_at_their_rate(share: float):
     assert not draw_step(tiny(objective=ObjectiveConfig(reference_drop=0.0)), missing).seen.any()
 
 
+def test_a_shift_draws_noisy_timesteps_more_often():
+    u = torch.linspace(0, 1, 5)
+    assert drawn_timesteps(u, 1.0).tolist() == [0, 250, 500, 750, 999]
+    assert drawn_timesteps(u, 3.0).tolist() == [0, 500, 750, 900, 999]
+
+
 def test_the_foreground_is_all_but_the_background():
     assert foreground(torch.tensor([[[0, 2], [-1, 7]]])).tolist() == [[[[0, 1], [1, 1]]]]
 
@@ -202,7 +209,7 @@ def test_the_small_autoencoder_starts_with_the_mean_colors_of_cells():
     system = build_system("colorizediffusion", preset("colorizediffusion/small").system)
     image = torch.rand(1, 3, 32, 48) * 2 - 1
     posterior = system.vae.encode(image).latent_dist
-    assert posterior.mean.shape == (1, 8, 4, 6)
+    assert posterior.mean.shape == (1, 4, 4, 6)
     torch.testing.assert_close(posterior.std, torch.full_like(posterior.std, 0.1))
     cells = torch.nn.functional.avg_pool2d(image, 8)
     decoded = system.vae.decode(posterior.mean).sample

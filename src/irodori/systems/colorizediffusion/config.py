@@ -205,6 +205,7 @@ class ObjectiveConfig:
     reference_drop: float = 0.1  # share of references that are dropped: stage I 0.1, all later ones 0.5
     token_noise: Literal["none", "same-timestep", "clean-at-start"] = "same-timestep"
     # Noise on tokens (equation 5.2): stage I the sample's own timestep; a later release: nearly none from 900 on.
+    timestep_shift: float = 1.0  # above 1, noisy timesteps are drawn more often (Esser et al. 2024); release 1
     sketch_margin: float = 0.15  # largest margin that is cut off the sketch alone (section 5.4.3), share of its side
     offset_noise: float = 0.05  # deviation of a constant added to the noise of each channel (release)
     split_share: float = 0.5  # share of steps of the style stage in which the background parts are active
@@ -216,6 +217,8 @@ class ObjectiveConfig:
         shares = (self.reference_drop, self.sketch_margin, self.split_share, *self.thresholds)
         if not self.phases or not all(0 <= share <= 1 for share in shares):
             raise ConfigError("colorizediffusion.objective: shares and thresholds must lie in 0…1, and phases be named")
+        if self.timestep_shift <= 0:
+            raise ConfigError(f"colorizediffusion.objective.timestep_shift must be positive, got {self.timestep_shift}")
         if self.sketch_margin >= 0.5 or min(self.offset_noise, self.kl_weight, self.autoencoder_side) < 0:
             raise ConfigError(
                 "colorizediffusion.objective: margins must stay under 0.5, weights and sizes not be negative"

@@ -182,7 +182,13 @@ def draw_step(system: ColorizeDiffusion, batch: Sample) -> Step:
     noise = noise + objective.offset_noise * torch.randn(count, config.unet.latent_channels, 1, 1, device=device)
     is_given = (batch.reference != 0).flatten(1).any(1)
     seen = (torch.rand(count, device=device) >= objective.reference_drop) & is_given
-    return Step(noise, torch.randint(NUM_TIMESTEPS, (count,), device=device), seen.float()[:, None, None])
+    timesteps = drawn_timesteps(torch.rand(count, device=device), objective.timestep_shift)
+    return Step(noise, timesteps, seen.float()[:, None, None])
+
+
+def drawn_timesteps(u: Tensor, shift: float) -> Tensor:
+    """``(B,)`` in 0…1, drawn evenly, to timesteps; a shift of s multiplies the odds of a timestep by s."""
+    return (NUM_TIMESTEPS * shift * u / (1 + (shift - 1) * u)).long().clamp(max=NUM_TIMESTEPS - 1)
 
 
 @torch.no_grad()

@@ -145,7 +145,7 @@ _SMALL_SYSTEM = ColorizeDiffusionConfig(
     prediction="v",
     image_size=128,
     unet=UNetConfig(
-        latent_channels=8, channels=64, multipliers=(1, 2, 3), num_blocks=1, attention_levels=3, head_channels=32,
+        latent_channels=4, channels=64, multipliers=(1, 2, 3), num_blocks=1, attention_levels=3, head_channels=32,
         token_channels=128, norm_groups=16,
     ),
     vae=VAEConfig(kind="small", channels=(24, 48, 96), num_blocks=1, scaling=1.0),
@@ -167,6 +167,7 @@ _SMALL_TRAINING = TrainingOptions(
     images=24_000, batch_size=16, learning_rate=1e-3, betas=(0.9, 0.99), weight_decay=0.01, warmup_images=1600,
     decay="cosine", decay_start=0.0, gradient_clip=1.0, ema=0.998, seed=1,
 )  # fmt: skip
+_SMALL_CLEAN = ObjectiveConfig(token_noise="none", reference_drop=0.15, timestep_shift=3.0)
 SMALL_ENCODERS = Recipe(
     name="colorizediffusion/small-encoders",
     about="First stage of what ships: autoencoder and image-text encoder",
@@ -177,44 +178,44 @@ SMALL_ENCODERS = Recipe(
     data=replace(_SMALL_DATA, recolor_share=0.0),
     training=replace(_SMALL_TRAINING, learning_rate=2e-3, ema=0.99),
 )
-_CLEAN_SMALL = ObjectiveConfig(token_noise="none", reference_drop=0.2)
 SMALL_64 = Recipe(
     name="colorizediffusion/small-64",
-    about="Second: stage I at 64 px, where most is learned; started from small-encoders",
-    system=replace(_SMALL_SYSTEM, image_size=64),
+    about="Second: the denoising network at 64 px, where most is learned, without noise on tokens; started from "
+    "small-encoders",
+    system=replace(_SMALL_SYSTEM, image_size=64, objective=_SMALL_CLEAN),
     data=_SMALL_DATA,
     training=replace(_SMALL_TRAINING, images=64_000, batch_size=32),
 )
-SMALL_NOISY = Recipe(
-    name="colorizediffusion/small-noisy",
-    about="Third: stage I at 128 px; started from small-64",
-    system=_SMALL_SYSTEM,
-    data=_SMALL_DATA,
-    training=replace(_SMALL_TRAINING, images=24_000, learning_rate=5e-4, seed=2),
-)
-SMALL = replace(
-    SMALL_NOISY,
+SMALL = Recipe(
     name="colorizediffusion/small",
-    about="What ships: stage II, clean tokens; started from small-noisy",
-    system=replace(_SMALL_SYSTEM, objective=_CLEAN_SMALL),
-    training=replace(_SMALL_TRAINING, images=8_000, learning_rate=2e-4, warmup_images=320, ema=0.99, seed=3),
+    about="What ships: the same at 128 px; started from small-64",
+    system=replace(_SMALL_SYSTEM, objective=_SMALL_CLEAN),
+    data=_SMALL_DATA,
+    training=replace(_SMALL_TRAINING, learning_rate=5e-4, seed=2),
 )
-SMALL_PRESETS = (
-    SMALL_ENCODERS, SMALL_64, SMALL_NOISY, SMALL,
-    replace(
-        SMALL_64,
-        name="colorizediffusion/small-64-refined",
-        about="Stage II at 64 px, for comparisons; started from small-64",
-        system=replace(SMALL_64.system, objective=_CLEAN_SMALL),
-        training=replace(SMALL_64.training, images=16_000, learning_rate=2e-4, warmup_images=640, ema=0.99, seed=3),
-    ),
-    replace(
-        SMALL_64,
-        name="colorizediffusion/small-64-drop-0.5",
-        about="Table 5.3, Drop-0.5: no noise on tokens, as many images as small-64 and small-64-refined together; "
-        "started from small-encoders",
-        system=replace(SMALL_64.system, objective=_LATER),
-        training=replace(SMALL_64.training, images=80_000),
-    ),
-)  # fmt: skip
-PRESETS = (*SMALL_PRESETS, *VERSIONS, *ABLATIONS, TINY, TINY_V15, TINY_V2)
+SMALL_64_NOISY = replace(
+    SMALL_64,
+    name="colorizediffusion/small-64-noisy",
+    about="Stage I at 64 px, to be compared with small-64; started from small-encoders",
+    system=replace(SMALL_64.system, objective=replace(_SMALL_CLEAN, token_noise="same-timestep")),
+    training=replace(SMALL_64.training, images=48_000),
+)
+SMALL_64_REFINED = replace(
+    SMALL_64,
+    name="colorizediffusion/small-64-refined",
+    about="Stage II at 64 px: with small-64-noisy, from which it starts, as many images as small-64",
+    training=replace(SMALL_64.training, images=16_000, learning_rate=3e-4, warmup_images=640, ema=0.99, seed=2),
+)
+
+PRESETS = (
+    SMALL_ENCODERS,
+    SMALL_64,
+    SMALL,
+    SMALL_64_NOISY,
+    SMALL_64_REFINED,
+    *VERSIONS,
+    *ABLATIONS,
+    TINY,
+    TINY_V15,
+    TINY_V2,
+)

@@ -156,7 +156,7 @@ _SMALL_SYSTEM = ColorizeDiffusionConfig(
         text=TowerConfig(channels=64, num_layers=2, num_heads=4), vocabulary_size=BYTE_VOCABULARY, alphabet="bytes",
         text_skip=0, text_length=32, reads_colors=True,
     ),
-    sampling=SamplingConfig(reference_scale=2.0, spacing="trailing"),
+    sampling=SamplingConfig(reference_scale=1.5, spacing="trailing"),
 )  # fmt: skip
 _MOVED = WarpOptions(tps=0.03, move=0.2, scale=(0.6, 1.25), mirror=0.5, rotate_degrees=15)
 _SMALL_DATA = DataOptions(
@@ -167,7 +167,7 @@ _SMALL_TRAINING = TrainingOptions(
     images=24_000, batch_size=16, learning_rate=1e-3, betas=(0.9, 0.99), weight_decay=0.01, warmup_images=1600,
     decay="cosine", decay_start=0.0, gradient_clip=1.0, ema=0.998, seed=1,
 )  # fmt: skip
-_SMALL_CLEAN = ObjectiveConfig(token_noise="none", reference_drop=0.15, timestep_shift=3.0)
+_SMALL_CLEAN = ObjectiveConfig(token_noise="none", reference_drop=0.15, timestep_shift=1.5)
 SMALL_ENCODERS = Recipe(
     name="colorizediffusion/small-encoders",
     about="First stage of what ships: autoencoder and image-text encoder",

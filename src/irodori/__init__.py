@@ -14,11 +14,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from irodori.errors import ConfigError, DataError, InputError, IrodoriError, WeightsError
+    from irodori.editing.masks import MaskOptions
+    from irodori.errors import ConfigError, DataError, InputError, IrodoriError, MissingPackageError, WeightsError
     from irodori.inference.colorizer import Colorizer
     from irodori.inference.correspondence import Correspondence
     from irodori.inference.guidance import Hint
     from irodori.inference.result import Result
+    from irodori.systems.base import Sampling
+    from irodori.systems.text import TextEdit
 
     __version__: str
 
@@ -30,7 +33,11 @@ __all__ = [
     "Hint",
     "InputError",
     "IrodoriError",
+    "MaskOptions",
+    "MissingPackageError",
     "Result",
+    "Sampling",
+    "TextEdit",
     "WeightsError",
     "__version__",
     "system_names",
@@ -40,8 +47,12 @@ _HOMES = {
     "Colorizer": "irodori.inference.colorizer",
     "Correspondence": "irodori.inference.correspondence",
     "Hint": "irodori.inference.guidance",
+    "MaskOptions": "irodori.editing.masks",
     "Result": "irodori.inference.result",
-    **dict.fromkeys(("ConfigError", "DataError", "InputError", "IrodoriError", "WeightsError"), "irodori.errors"),
+    "Sampling": "irodori.systems.base",
+    "TextEdit": "irodori.systems.text",
+    **dict.fromkeys(("ConfigError", "DataError", "InputError", "IrodoriError"), "irodori.errors"),
+    **dict.fromkeys(("MissingPackageError", "WeightsError"), "irodori.errors"),
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,7 @@ class Header:
 def save(path: Path, header: Header, tensors: Mapping[str, Tensor], dtype: torch.dtype | None = None) -> None:
     """Writes a weight file atomically; floating-point tensors are stored as `dtype` if one is given (float16)."""
     stored = {
-        name: (tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor).detach().cpu().contiguous()
-        for name, tensor in tensors.items()
+        name: (_as(tensor, dtype) if dtype else tensor).detach().cpu().contiguous() for name, tensor in tensors.items()
     }
     text = json.dumps({"system": header.system, "config": header.config, "provenance": header.provenance})
     write_atomically(path, stored, {"format": FORMAT, "irodori": text})
@@ -75,11 +74,10 @@ def read_metadata(path: Path) -> dict[str, str]:
         return dict(file.metadata() or {})
 
 
-def load(path: Path) -> tuple[Header, dict[str, Tensor]]:
-    """Header and tensors, floating-point ones as float32; WeightsError when damaged, foreign or not finite."""
+def load(path: Path, dtype: torch.dtype = torch.float32) -> tuple[Header, dict[str, Tensor]]:
+    """Header and tensors, floating-point ones as `dtype`; WeightsError when damaged, foreign or not finite."""
     header = read_header(path)
-    tensors = read_tensors(path)
-    tensors = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    tensors = {name: _as(tensor, dtype) for name, tensor in iterate_tensors(path)}
     broken = [name for name, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if broken:
         raise WeightsError(
@@ -88,10 +86,27 @@ def load(path: Path) -> tuple[Header, dict[str, Tensor]]:
     return header, tensors
 
 
+def _as(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """All tensors of a safetensors file as stored."""
     with _opened(path) as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def iterate_tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of a safetensors file as stored, one after the other: a large file is never in memory as a whole."""
+    with _opened(path) as file:
+        for name in file.keys():  # noqa: SIM118
+            yield name, file.get_tensor(name)
+
+
+def read_shapes(path: Path) -> dict[str, torch.Size]:
+    """Names and shapes of a safetensors file, from its header alone."""
+    with _opened(path) as file:
+        return {name: torch.Size(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
 
 
 def check_keys(path: Path, expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:

@@ -19,3 +19,7 @@ class WeightsError(IrodoriError):
 
 class DataError(IrodoriError):
     """A data set or a source of one that cannot be prepared or read."""
+
+
+class MissingPackageError(IrodoriError):
+    """A package of an extra that is not installed; the message names the extra."""

@@ -69,6 +69,12 @@ def pad_reference(reference: Tensor, multiple: int) -> Tensor:
     return F.pad(reference, (0, -width % multiple, 0, -height % multiple), mode="replicate")
 
 
+def pad_mask(mask: Tensor, multiple: int) -> Tensor:
+    """The same for ``(B, 1, H, W)`` masks: what is outside is background."""
+    height, width = mask.shape[-2:]
+    return F.pad(mask, (0, -width % multiple, 0, -height % multiple))
+
+
 @dataclass(frozen=True)
 class Geometry:
     """How a picture is fitted to a network, so that the result can be put back exactly.
@@ -99,6 +105,12 @@ class Geometry:
         """A sketch ``(H, W)`` or a reference ``(H, W, 3)`` to the network's padded ``(1, C, h, w)``."""
         fitted = to_tensor(resize(pixels, self.fitted_size))
         return (pad_sketch if pixels.ndim == 2 else pad_reference)(fitted, self.multiple)
+
+    def apply_mask(self, mask: NDArray[np.float32]) -> Tensor:
+        """A mask ``(H, W)`` in 0…1 of such a picture to the network's padded ``(1, 1, h, w)``."""
+        height, width = self.fitted_size
+        fitted = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
+        return pad_mask(torch.from_numpy(fitted)[None, None], self.multiple)
 
     def crop(self, image: Tensor) -> Tensor:
         """Takes the padding off a network image: ``(B, C, h, w)`` to ``(B, C, *fitted_size)``."""

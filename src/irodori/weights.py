@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -23,12 +24,24 @@ def shipped() -> dict[str, Path]:
     return {}
 
 
+def downloads_folder() -> Path:
+    """Where converted downloads are kept: ``$IRODORI_MODELS``, or ``irodori/models`` in the user's cache."""
+    if chosen := os.environ.get("IRODORI_MODELS"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "irodori" / "models"
+
+
+def downloaded() -> dict[str, Path]:
+    """Weights that `irodori models download` made, by name."""
+    return {path.stem: path for path in sorted(downloads_folder().glob("*.safetensors"))}
+
+
 def resolve(name: str, offline: bool = False) -> Path:
-    """The file of a shipped name, a path to a file or a folder, or a hub repository ``owner/name[@revision]``.
+    """The file of a shipped or downloaded name, of a path, or of a hub repository ``owner/name[@revision]``.
 
     Raises WeightsError, naming what exists, when nothing fits; with `offline` the hub's local cache alone is asked.
     """
-    known = shipped()
+    known = downloaded() | shipped()
     if name in known:
         return known[name]
     path = Path(name).expanduser()
@@ -38,7 +51,9 @@ def resolve(name: str, offline: bool = False) -> Path:
         return path
     if _REPOSITORY.fullmatch(name) and not path.suffix:
         return _from_hub(name, offline)
-    raise WeightsError(f"{name}: neither shipped weights ({', '.join(known) or 'none'}) nor an existing file or folder")
+    raise WeightsError(
+        f"{name}: neither shipped weights ({', '.join(known) or 'none'}) nor a download nor an existing file or folder"
+    )
 
 
 def _from_hub(name: str, offline: bool) -> Path:

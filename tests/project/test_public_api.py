@@ -15,15 +15,19 @@ RECORDED = [
     "Hint",
     "InputError",
     "IrodoriError",
+    "MaskOptions",
+    "MissingPackageError",
     "Result",
+    "Sampling",
+    "TextEdit",
     "WeightsError",
     "__version__",
     "system_names",
 ]
 
 COLORIZER = [
-    *("checked_tags", "from_pretrained", "read_tags", "run", "save_pretrained", "set_reference", "set_sketch"),
-    *("tags", "weights_hash"),
+    *("checked_tags", "from_pretrained", "heatmap", "precision", "read_tags", "run", "save_pretrained"),
+    *("set_reference", "set_sketch", "tags", "weights_hash"),
 ]
 RESULT = [
     *("choices", "color_pixels", "colors_only", "confidence", "explain", "grid", "hints", "image", "inked", "lines"),

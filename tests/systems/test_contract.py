@@ -146,7 +146,8 @@ def test_the_halves_of_colorize_give_the_same_image(name: str):
 
 def test_every_preset_builds(name: str):
     names = [key for key in PRESETS if key.startswith(f"{name}/")]
-    usual = {"irodori/base"} if name == "irodori" else {f"{name}/small", f"{name}/paper-256"}
+    own = {"irodori": ("base",), "colorizediffusion": ("small", "v1", "v1.5", "v2")}
+    usual = {f"{name}/{preset}" for preset in own.get(name, ("small", "paper-256"))}
     assert {f"{name}/tiny", *usual} <= set(names)
     with torch.device("meta"):
         for key in names:

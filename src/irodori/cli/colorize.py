@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from irodori.cli.drawing import drawing_options, memory_options, take_drawing
 from irodori.errors import InputError
 from irodori.weights import DEFAULT
 
@@ -89,6 +90,8 @@ class PointType(click.ParamType):
     multiple=True,
     help="One sheet with a tag in steps, as red_hair=0:3:6; a second one: from top to bottom.",
 )
+@drawing_options
+@memory_options
 @click.option("--overwrite", is_flag=True, help="Color again what is there already, and replace foreign files.")
 @click.option("--offline", is_flag=True, help="Never ask the network for weights.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines of text.")
@@ -99,6 +102,8 @@ def command(
     model: str,
     device: str,
     sweeps: tuple[str, ...],
+    half: bool,
+    offload: bool,
     overwrite: bool,
     offline: bool,
     as_json: bool,
@@ -112,6 +117,8 @@ def command(
     for name in ("attention", "explain", "grid", "warped"):
         if settings[name] and not references:
             raise click.UsageError(f"--{name} shows where in a reference the colors came from: give --reference too")
+    if settings["heatmap"] and not (references and settings["texts"]):
+        raise click.UsageError("--heatmap shows where a --text takes effect in a --reference: give both")
     start = time.perf_counter()
     from irodori.inference.batch import Options
     from irodori.inference.colorizer import Colorizer
@@ -121,10 +128,17 @@ def command(
     settings["hints"] = tuple(parse_hint(hint) for hint in settings["hints"])
     settings["palette"] = parse_palette(settings["palette"])
     settings["tags"] = parse_tags(settings["tags"])
-    options = Options(**settings)
+    options = Options(**take_drawing(settings), **settings)
     jobs = plan_jobs(sketches, parse_references(references), output)
-    colorizer = Colorizer.from_pretrained(model, device=device, offline=offline)
+    colorizer = Colorizer.from_pretrained(
+        model, device=device, offline=offline, half=half, offload=offload, announce=announce
+    )
     return color_jobs(colorizer, jobs, options, sweeps, overwrite=overwrite, as_json=as_json, start=start)
+
+
+def announce(sentence: str) -> None:
+    """Says on stderr what the model will need."""
+    click.echo(sentence, err=True)
 
 
 def color_jobs(
@@ -203,6 +217,7 @@ def _as_json(report: BatchReport, options: Options, seconds: float) -> dict[str,
             "explanation": _beside(done, "explain"),
             "grid": _beside(done, "grid"),
             "warped": _beside(done, "warped"),
+            "heatmap": _beside(done, "heatmap"),
             "notices": list(done.notices),
             "provenance": done.provenance,
             "seconds": round(done.seconds, 3),

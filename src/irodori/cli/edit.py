@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from irodori.cli.colorize import color_jobs
+from irodori.cli.colorize import announce, color_jobs
+from irodori.cli.drawing import drawing_options, memory_options, take_drawing
 
 PATH = click.Path(path_type=Path)
 
@@ -28,6 +29,8 @@ PATH = click.Path(path_type=Path)
     "--reference", "references", metavar="REF", multiple=True, help="Take colors from these pictures instead."
 )
 @click.option("--sweep", "sweeps", metavar="NAME=A:B:STEPS", multiple=True, help="One sheet with a tag in steps.")
+@drawing_options
+@memory_options
 @click.option("--show", is_flag=True, help="Print the changed recipe as JSON, and color nothing.")
 @click.option("--model", help="Shipped name, file, folder or hub repository.  [default: the one of the result]")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
@@ -46,12 +49,15 @@ def command(
     sketches: tuple[Path, ...],
     references: tuple[str, ...],
     sweeps: tuple[str, ...],
+    half: bool,
+    offload: bool,
     show: bool,
     model: str | None,
     device: str,
     overwrite: bool,
     offline: bool,
     as_json: bool,
+    **settings: Any,
 ) -> int:
     """Color again as RESULT was colored, with changes.
 
@@ -73,7 +79,13 @@ def command(
             name = recipe.sketch.name if recipe.sketch else "another sketch"
             click.echo(f"{result}: its hints belong to {name} and are left out", err=True)
         recipe = for_other_sketches(recipe)
-    given: dict[str, Any] = {"snap": snap, "lines": lines, "palette": parse_palette(palette) or None}
+    given = {
+        "snap": snap,
+        "lines": lines,
+        "palette": parse_palette(palette) or None,
+        **take_drawing(settings),
+        **settings,
+    }
     options = {key: value for key, value in given.items() if value is not None}
     recipe = changed(
         recipe, parse_tags(tags), without, hints=tuple(parse_hint(text) for text in hints), **options
@@ -84,7 +96,9 @@ def command(
     assert output is not None
     jobs = plan_jobs(*_inputs(recipe, result, sketches, references), output)
     try:
-        colorizer = Colorizer.from_pretrained(model or recipe.model, device=device, offline=offline)
+        colorizer = Colorizer.from_pretrained(
+            model or recipe.model, device=device, offline=offline, half=half, offload=offload, announce=announce
+        )
     except WeightsError as error:
         raise error if model else WeightsError(f"{error}; name the model of {result} with --model") from error
     if recipe.weights not in ("", colorizer.weights_hash) and model is None:

@@ -20,13 +20,39 @@ class Model:
     license: str
 
 
-@click.command("models")
+@click.group("models", invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
-def command(as_json: bool) -> None:
-    """List shipped models, and those of the hub that were downloaded before."""
-    from irodori.weights import shipped
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> None:
+    """List shipped models, and those that were downloaded before."""
+    if context.invoked_subcommand is None:
+        _list(as_json)
+
+
+@command.command("download")
+@click.argument("name", metavar="NAME")
+@click.option("--accept-license", is_flag=True, help="Accept the license without being asked.")
+@click.option("--revision", default="main", show_default=True, help="Of the hub repository: a branch, tag or commit.")
+def download_command(name: str, accept_license: bool, revision: str) -> None:
+    """Download a published model, check and convert it: colorizediffusion-v1, -v1.5 or -v2.
+
+    Its authors' license holds for it, and is shown before anything is downloaded.
+    """
+    from irodori.systems.downloads import Published, download
+
+    def accept(model: Published) -> bool:
+        click.echo(f"{model.about}: license {model.license}, {model.license_url}", err=True)
+        return accept_license or click.confirm("Do you accept the license?", err=True)
+
+    path = download(name, accept, revision)
+    click.echo(f"{click.format_filename(path)}: use it as --model {name}")
+
+
+def _list(as_json: bool) -> None:
+    from irodori.weights import downloaded, shipped
 
     models = [_describe(name, "shipped", path) for name, path in shipped().items()]
+    models += [_describe(name, "converted", path) for name, path in downloaded().items()]
     models += [_describe(name, "cached", path) for name, path in _cached().items()]
     if as_json:
         click.echo(json.dumps([asdict(model) for model in models]))

@@ -10,11 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from irodori.data.vocabulary import group_of, normal
+from irodori.editing.masks import AUTO
 from irodori.errors import InputError
 from irodori.image_io import read_metadata
 from irodori.inference.batch import Options, content_hash
 from irodori.inference.colorizer import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE
-from irodori.inference.guidance import ALL_PARTS, checked_part, describe, parse_hint, parse_palette, parse_tags
+from irodori.inference.guidance import (
+    ALL_PARTS,
+    checked_part,
+    describe,
+    describe_drawing,
+    drawing_of,
+    parse_hint,
+    parse_palette,
+    parse_tags,
+)
 from irodori.inference.result import METADATA_KEY
 
 ANY_PART = "*"
@@ -81,6 +91,7 @@ def _from_words(words: Mapping[str, str]) -> ColoringRecipe:
         palette=parse_palette(words.get("palette", "").split()),
         snap=words.get("snap", "") == "yes",
         tags=parse_tags(words.get("tags", "").split()),
+        **drawing_of(words),
     )
     sketch = Source(Path(words["sketch"]).name, words.get("sketch_sha256", "")) if "sketch" in words else None
     return ColoringRecipe(
@@ -118,6 +129,7 @@ def to_words(recipe: ColoringRecipe) -> dict[str, str]:
         "references": json.dumps([one.name for one in references], ensure_ascii=False) if references else "",
         "reference_sha256": " ".join(one.sha256 for one in references),
         **describe(options.hints, options.palette, options.snap, [one.part for one in references], options.tags),
+        **describe_drawing(options.text, options.masks, options.sampling),
     }
     return {key: value for key, value in words.items() if value}
 
@@ -128,7 +140,7 @@ def to_words(recipe: ColoringRecipe) -> dict[str, str]:
 def changed(
     recipe: ColoringRecipe, tags: Mapping[str, float] | None = None, without: Sequence[str] = (), **options: Any
 ) -> ColoringRecipe:
-    """The recipe with some tags set and some taken back, with more hints, and with other options as given.
+    """The recipe with some tags set and some taken back, with more hints and edits, and other options as given.
 
     A new color of a part replaces the one that was asked for before.  Raises InputError for a tag in `without` that the
     recipe does not set.
@@ -138,7 +150,9 @@ def changed(
         if kept.pop(normal(name), None) is None:
             raise InputError(f"the tag {name} is not set: {', '.join(recipe.options.tags) or 'no tag'} is")
     hints = (*recipe.options.hints, *options.pop("hints", ()))
-    return replace(recipe, options=replace(recipe.options, tags=with_tags(kept, tags or {}), hints=hints, **options))
+    text = (*recipe.options.text, *options.pop("text", ()))
+    more = {"tags": with_tags(kept, tags or {}), "hints": hints, "text": text, **options}
+    return replace(recipe, options=replace(recipe.options, **more))
 
 
 def with_tags(before: Mapping[str, float], tags: Mapping[str, float]) -> dict[str, float]:
@@ -153,8 +167,9 @@ def with_tags(before: Mapping[str, float], tags: Mapping[str, float]) -> dict[st
 
 
 def for_other_sketches(recipe: ColoringRecipe) -> ColoringRecipe:
-    """The recipe without what belongs to its own drawing: places, and whether lines are dark."""
-    return replace(recipe, sketch=None, options=replace(recipe.options, hints=(), polarity="auto"))
+    """The recipe without what belongs to its own drawing: places, its mask, and whether lines are dark."""
+    masks = recipe.options.masks and replace(recipe.options.masks, sketch=AUTO)
+    return replace(recipe, sketch=None, options=replace(recipe.options, hints=(), masks=masks, polarity="auto"))
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

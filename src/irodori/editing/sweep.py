@@ -86,10 +86,8 @@ def sweep_sheet(colorizer: Colorizer, job: Job, options: Options, sweeps: Sequen
     tiles = []
     for down, across in tqdm(places, desc="sweeping", unit="coloring", disable=None):
         set_here = {columns.tag: across} | ({rows.tag: down} if rows.tag else {})
-        result = colorizer.run(
-            options.seed, options.lines, hints=options.hints, palette=options.palette, snap=options.snap,
-            tags=with_tags(options.tags, set_here),
-        )  # fmt: skip
+        steering = {**options.steering, "tags": with_tags(options.tags, set_here)}
+        result = colorizer.run(options.seed, options.lines, **steering)
         tiles.append(captioned(result.pixels, "  ".join(f"{tag}={value:g}" for tag, value in set_here.items())))
     width = len(columns.values)
     return np.vstack([np.hstack(tiles[i : i + width]) for i in range(0, len(tiles), width)]), result

@@ -8,22 +8,25 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
+from irodori.editing.masks import MaskOptions
 from irodori.errors import InputError, IrodoriError
 from irodori.image import Pixels
 from irodori.image_io import read_metadata, write_image
 from irodori.inference.colorizer import Colorizer, check_image_size, check_lines, check_steering
 from irodori.inference.correspondence import Point
 from irodori.inference.finish import LineMode
-from irodori.inference.guidance import Color, Hint, color_tensor, describe
+from irodori.inference.guidance import Color, Hint, color_tensor, describe, describe_drawing
 from irodori.inference.plan import Job, check_side_pictures, plan_jobs, side_picture
 from irodori.inference.prepare import Polarity
 from irodori.inference.result import METADATA_KEY, Result
-from irodori.systems.base import Guidance
+from irodori.systems.base import Guidance, Sampling
+from irodori.systems.text import TextEdit
 
 __all__ = ["BatchReport", "Done", "Job", "Options", "plan_jobs", "run_jobs"]
 
@@ -36,7 +39,9 @@ class Options:
     points: ``(x, y)`` in sketch pixels for those pictures; empty: chosen by the program.
     explain, grid, warped: the same for pictures of which part of the references colored which part of the sketch, of a
         grid over the references brought to the sketch, and of the references' colors before refinement.
-    hints, palette, snap, tags: see `Colorizer.run`; hints are for a single sketch.
+    heatmap: the same for pictures of the regions that text edits find in the reference.
+    hints, palette, snap, tags, text, masks, sampling: see `Colorizer.run`; hints and mask files are for a single
+        sketch.
     """
 
     lines: LineMode = "keep"
@@ -52,6 +57,10 @@ class Options:
     palette: tuple[Color, ...] = ()
     snap: bool = False
     tags: Mapping[str, float] = field(default_factory=dict)
+    text: tuple[TextEdit, ...] = ()
+    masks: MaskOptions | None = None
+    sampling: Sampling | None = None
+    heatmap: Path | None = None
 
     def __post_init__(self) -> None:
         check_lines(self.lines)
@@ -60,9 +69,21 @@ class Options:
             check_image_size(self.image_size)
 
     @property
+    def steering(self) -> dict[str, Any]:
+        """What the artist asks for, as `Colorizer.run` takes it."""
+        names = ("hints", "palette", "snap", "tags", "text", "masks", "sampling")
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def side_pictures(self) -> dict[str, Path]:
         """Kind and place, as given, of the pictures that are wanted beside each result."""
-        given = {"attention": self.attention, "explain": self.explain, "grid": self.grid, "warped": self.warped}
+        given = {
+            "attention": self.attention,
+            "explain": self.explain,
+            "grid": self.grid,
+            "warped": self.warped,
+            "heatmap": self.heatmap,
+        }
         return {kind: path for kind, path in given.items() if path is not None}
 
 
@@ -134,8 +155,12 @@ def _check_guidance(colorizer: Colorizer, jobs: Sequence[Job], options: Options)
     """InputError for what would fail for every sketch alike."""
     if options.hints and len(jobs) > 1:
         raise InputError(f"hints are places in one drawing, but there are {len(jobs)} sketches: color it by itself")
+    if options.masks and options.masks.files and len(jobs) > 1:
+        raise InputError(f"a mask file is for one drawing, but there are {len(jobs)} sketches: color it by itself")
     uses = next(((job.parts,) for job in jobs if any(job.parts)), ())
-    colorizer.system.check_guidance(Guidance(palette=color_tensor(options.palette), uses=uses))
+    palette = color_tensor(options.palette)
+    guidance = Guidance(palette=palette, uses=uses, text=options.text, sampling=options.sampling)
+    colorizer.system.check_guidance(guidance)
 
 
 def _is_memory(error: Exception) -> bool:
@@ -177,22 +202,22 @@ class _Runner:
             self.references = None  # if one of them cannot be read, the next job must not believe that it is set
             self.colorizer.set_reference(references_of(job))
             self.references = job.references, job.parts
-        return self.colorizer.run(
-            options.seed, options.lines,
-            hints=options.hints, palette=options.palette, snap=options.snap, tags=options.tags,
-        )  # fmt: skip
+        return self.colorizer.run(options.seed, options.lines, **options.steering)
 
     def _fingerprint(self, job: Job) -> dict[str, str]:
         """Inputs, model and options: two outputs with the same fingerprint are the same picture."""
-        size = self.options.image_size or self.colorizer.system.image_size
+        options = self.options
         return {
             "weights": self.colorizer.weights_hash,
-            "lines": self.options.lines,
-            "polarity": self.options.polarity,
-            "image_size": str(size),
-            "seed": str(self.options.seed),
+            "precision": self.colorizer.precision,
+            "lines": options.lines,
+            "polarity": options.polarity,
+            "image_size": str(options.image_size or self.colorizer.system.image_size),
+            "seed": str(options.seed),
             **input_hashes(job, self.hashes),
-            **describe(self.options.hints, self.options.palette, self.options.snap, job.parts, self.options.tags),
+            **describe(options.hints, options.palette, options.snap, job.parts, options.tags),
+            **describe_drawing(options.text, options.masks, options.sampling),
+            "mask_sha256": " ".join(content_hash(path) for path in options.masks.files) if options.masks else "",
         }
 
     def _is_current(self, output: Path, wanted: dict[str, str], pictures: Iterable[Path]) -> bool:
@@ -202,6 +227,8 @@ class _Runner:
         return matches and all(path.exists() for path in pictures)
 
     def _side_picture(self, kind: str, result: Result, job: Job) -> Pixels:
+        if kind == "heatmap":
+            return np.asarray(self.colorizer.heatmap(self.options.text))
         if kind == "warped":
             if result.warped_reference is None:
                 raise InputError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor
 from irodori.checkpoint import Header, read_header, save
 from irodori.config import to_dict
 from irodori.data.vocabulary import color_of
+from irodori.editing.masks import MaskOptions, mask_of
 from irodori.errors import InputError
 from irodori.image import Geometry, Pixels, to_pixels
 from irodori.image_io import ImageSource, over_paper, read_image
@@ -32,13 +34,17 @@ from irodori.inference.guidance import (
     checked_tags,
     color_tensor,
     describe,
+    describe_drawing,
     hint_tensor,
     uses_of,
 )
+from irodori.inference.heatmap import heatmap
+from irodori.inference.memory import Holding, check_holding
 from irodori.inference.prepare import Polarity, PreparedSketch, prepare_sketch
 from irodori.inference.result import Result
 from irodori.systems import load_system
-from irodori.systems.base import Attention, Guidance, Noise, Output, System
+from irodori.systems.base import Attention, Guidance, Masks, Noise, Output, Sampling, System
+from irodori.systems.text import TextEdit
 from irodori.weights import WEIGHTS_FILE, file_hash, resolve
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -56,13 +62,16 @@ class Colorizer:
     program pays for an encoding once and can run often.
     """
 
-    def __init__(self, system: System, name: str = "", device: str = "auto", source: Path | None = None) -> None:
+    def __init__(
+        self, system: System, name: str = "", device: str = "auto", source: Path | None = None, *, offload: bool = False
+    ) -> None:
         """Takes a system that exists; `from_pretrained` is the usual way.
 
-        name: what provenance calls the model.  source: the weight file, for its hash.
+        name: what provenance calls the model.  source: the weight file, for its hash.  offload: see there.
         """
         self.device = select_device(device)
-        self.system = system.to(self.device).eval().requires_grad_(False)
+        self.system = system.eval().requires_grad_(False)
+        self.system.place(self.device, offload=offload)
         if self.device.type == "cpu":
             self.system.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.name, self.source = name or system.name, source
@@ -78,14 +87,29 @@ class Colorizer:
         self._reference_code: Any = None
 
     @classmethod
-    def from_pretrained(cls, name: str | Path, device: str = "auto", offline: bool = False) -> Colorizer:
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        device: str = "auto",
+        offline: bool = False,
+        *,
+        half: bool = False,
+        offload: bool = False,
+        announce: Callable[[str], None] = lambda sentence: None,
+    ) -> Colorizer:
         """Loads shipped weights by name, a weight file, a folder with one, or a repository of the Hugging Face hub.
 
-        Raises WeightsError when there are none or they are damaged, InputError for a device that is not there.
+        half: 16-bit numbers, half the memory.  offload: parts of the system are on the device only while they work.
+        Both are for large systems.  announce: is told beforehand how much GPU memory a large system will need.
+        Raises WeightsError when there are no such weights or they are damaged, InputError for a device that is not
+        there or too small.
         """
-        select_device(device)
-        path = resolve(str(name), offline)
-        return cls(load_system(path), _short_name(str(name), path), device, path)
+        target, path = select_device(device), resolve(str(name), offline)
+        holding = Holding(half=half, offload=offload)
+        if sentence := check_holding(path, holding, target):
+            announce(sentence)
+        system = load_system(path, holding.dtype(target))
+        return cls(system, _short_name(str(name), path), device, path, offload=offload)
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Writes ``model.safetensors`` into a folder, from which `from_pretrained` loads the same system again."""
@@ -104,6 +128,12 @@ class Colorizer:
         """SHA-256 of the weight file, empty for a system that never was one."""
         return file_hash(self.source) if self.source else ""
 
+    @property
+    def precision(self) -> str:
+        """Of the weights where it is not the usual one: "float16", "bfloat16" or ""."""
+        first = next(self.system.parameters(), None)
+        return "" if first is None or first.dtype == torch.float32 else str(first.dtype).removeprefix("torch.")
+
     def __call__(
         self,
         sketch: ImageSource,
@@ -117,19 +147,25 @@ class Colorizer:
         palette: Sequence[Color] = (),
         snap: bool = False,
         tags: Mapping[str, float] | None = None,
+        text: Sequence[TextEdit] = (),
+        masks: MaskOptions | None = None,
+        sampling: Sampling | None = None,
     ) -> Result:
         """Colors a sketch after one or several references, or after none.
 
         Images are paths, PIL images or arrays; references for named parts: ``{"hair": a, "clothes": b, "": c}``.
         lines: "keep" the artist's, the "model"'s, or "none".
         polarity: "dark" or "light" lines, or "auto".  image_size: longest side at which the network works, 64…1024.
-        hints, palette, snap, tags: see `run`.
+        hints, palette, snap, tags, text, masks, sampling: see `run`.
         Raises InputError for anything that cannot be used.
         """
         check_lines(lines)
         self.set_sketch(sketch, polarity=polarity, image_size=image_size)
         self.set_reference(reference)
-        return self.run(seed=seed, lines=lines, hints=hints, palette=palette, snap=snap, tags=tags)
+        return self.run(
+            seed=seed, lines=lines, hints=hints, palette=palette, snap=snap, tags=tags, text=text, masks=masks,
+            sampling=sampling,
+        )  # fmt: skip
 
     def set_sketch(
         self, sketch: ImageSource, *, polarity: Polarity = "auto", image_size: int | None = None
@@ -165,6 +201,9 @@ class Colorizer:
         palette: Sequence[Color] = (),
         snap: bool = False,
         tags: Mapping[str, float] | None = None,
+        text: Sequence[TextEdit] = (),
+        masks: MaskOptions | None = None,
+        sampling: Sampling | None = None,
     ) -> Result:
         """Colors what was set; encodings are kept for the next run.
 
@@ -173,6 +212,9 @@ class Colorizer:
         snap: makes every closed region one flat color, and that exactly a color of the references.
         tags: how strong tags should be, such as ``{"red_hair": 1.5}``, for systems that take them; 0 is none, 1 as in
             a picture that shows it, at most 5.  Other tags of the same part give way.
+        text: edits in words, one after the other, for systems that take them.
+        masks: where foregrounds come from, for systems that match foregrounds and backgrounds apart.
+        sampling: number of steps and the like, for systems that draw step by step.
         """
         check_lines(lines)
         if self._sketch is None:
@@ -181,7 +223,11 @@ class Colorizer:
         hints = checked_hints(hints, geometry.size)
         palette = tuple(checked_color(color) for color in palette)
         tags = self.checked_tags(tags or {})
-        guidance = self._guidance(hints, palette, tags, geometry)
+        guidance = replace(
+            self._guidance(hints, palette, tags, geometry),
+            text=tuple(text), masks=self._masks(masks, geometry), sampling=sampling,
+        )  # fmt: skip
+        self.system.check_guidance(guidance)
         check_steering(lines, hints, snap)
         self._encode(geometry)
         output: Output = self.system.paint(self._sketch_code, self._reference_code, Noise((seed,)), guidance)
@@ -191,7 +237,8 @@ class Colorizer:
             mode=lines,
             correspondence=self._correspondence(output.attention, geometry),
             notices=self._sketch.notices,
-            provenance=self._provenance(seed, lines) | _given(describe(hints, palette, snap, self._parts, tags)),
+            provenance=self._provenance(seed, lines)
+            | _given(describe(hints, palette, snap, self._parts, tags) | describe_drawing(text, masks, sampling)),
             hints=hints,
             choices=self._choices(guidance, hints, palette) if snap else None,
             inked=self.system.draws_lines,
@@ -234,8 +281,34 @@ class Colorizer:
             self._uses,
             tuple(tags.items()),
         )
-        self.system.check_guidance(guidance)
         return guidance
+
+    def _masks(self, options: MaskOptions | None, geometry: Geometry) -> Masks | None:
+        """Foregrounds of the sketch and of the first reference; None without a reference, which has no background."""
+        if options is None or not self._references or self._sketch is None:
+            return None
+        if "masks" not in self.system.takes:
+            raise self.system.refusal("masks")
+        first = self._references[0]
+        sketch = geometry.apply_mask(mask_of(self._sketch.lines, options.sketch, "sketch"))
+        reference = self._reference_geometry(first).apply_mask(mask_of(first, options.reference, "reference"))
+        return Masks(
+            sketch.to(self.device), reference.to(self.device), options.sketch_threshold, options.reference_threshold
+        )
+
+    @torch.inference_mode()
+    def heatmap(self, text: Sequence[TextEdit]) -> Image.Image:
+        """Where edits in words would take effect in the first reference (`irodori.inference.heatmap`).
+
+        Raises InputError without a reference, and in systems that take no text.
+        """
+        if not self._references:
+            raise InputError("there is no reference whose regions could be shown: give one")
+        if self._sketch is None:
+            raise InputError("there is no sketch yet: call set_sketch before heatmap")
+        self._encode(self._geometry(self._sketch.lines))
+        fits = self.system.text_fit(self._reference_code, [edit.place for edit in text])
+        return Image.fromarray(heatmap(self._references[0], fits.cpu(), [edit.thresholds for edit in text]))
 
     def _choices(self, guidance: Guidance, hints: tuple[Hint, ...], palette: tuple[Color, ...]) -> Pixels:
         """Colors that flats may have: those of the references, and those that the system was told of."""
@@ -248,13 +321,17 @@ class Colorizer:
     def _geometry(self, pixels: Pixels) -> Geometry:
         return Geometry((pixels.shape[0], pixels.shape[1]), self._image_size, self.system.size_multiple)
 
+    def _reference_geometry(self, pixels: Pixels) -> Geometry:
+        size = (pixels.shape[0], pixels.shape[1])
+        return Geometry(size, max(size), 1) if self.system.keeps_references else self._geometry(pixels)
+
     def _encode(self, geometry: Geometry) -> None:
         assert self._sketch is not None
         if self._sketch_input is None:
             self._sketch_input = self._network_input(geometry, self._sketch.lines)
             self._sketch_code = self.system.encode_sketch(self._sketch_input)
         if self._reference_code is None:
-            references = [self._network_input(self._geometry(pixels), pixels) for pixels in self._references]
+            references = [self._network_input(self._reference_geometry(one), one) for one in self._references]
             self._reference_code = self.system.encode_references(references, like=self._sketch_input)
 
     def _network_input(self, geometry: Geometry, pixels: Pixels) -> Tensor:
@@ -263,7 +340,7 @@ class Colorizer:
     def _correspondence(self, attention: Attention | None, geometry: Geometry) -> Correspondence | None:
         if attention is None or not self._references or self._sketch is None:
             return None
-        geometries = tuple(self._geometry(pixels) for pixels in self._references)
+        geometries = tuple(self._reference_geometry(pixels) for pixels in self._references)
         return Correspondence(attention, geometry, geometries, self._sketch.lines, self._references)
 
     def _provenance(self, seed: int, lines: LineMode) -> dict[str, str]:
@@ -276,7 +353,7 @@ class Colorizer:
             "polarity": self._polarity,
             "image_size": str(self._image_size),
             "seed": str(seed),
-        }
+        } | _given({"precision": self.precision})
 
 
 def select_device(name: str) -> torch.device:

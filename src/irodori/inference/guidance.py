@@ -1,10 +1,12 @@
-"""What the artist steers with: hints, a palette, references for parts, tags; as values, as text and as tensors."""
+"""What the artist steers with: hints, a palette, references, tags, words; as values, as text and as tensors."""
 
 from __future__ import annotations
 
 import difflib
+import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +14,14 @@ import torch
 from torch import Tensor
 
 from irodori.color import parse_hex, to_hex
+from irodori.config import from_dict
 from irodori.data.index import PART_NAMES
 from irodori.data.vocabulary import find_tag, normal
-from irodori.errors import InputError
+from irodori.editing.masks import MaskOptions
+from irodori.errors import ConfigError, InputError
 from irodori.image import Geometry, from_uint8
+from irodori.systems.base import Sampling
+from irodori.systems.text import TextEdit
 
 Color = tuple[int, int, int]
 """Red, green, blue in 0…255."""
@@ -133,6 +139,53 @@ def _parse_tag(text: str) -> tuple[str, float]:
     return normal(name), number
 
 
+def parse_text(texts: Sequence[str], **more: Any) -> tuple[TextEdit, ...]:
+    """``"TARGET; anchor=…; control=…; scale=…; enhance; thresholds=a,b,c,d; variant=…"`` to edits.
+
+    more: the same fields for a single edit, given beside it.
+
+    >>> parse_text(["red hair; anchor=black hair; scale=6"], control="hair")
+    (TextEdit(target='red hair', anchor='black hair', control='hair', scale=6.0, enhance=False, \
+thresholds=(0.5, 0.55, 0.65, 0.95), variant='release'),)
+    """
+    given = {name: value for name, value in more.items() if value not in (None, False)}
+    if given and len(texts) != 1:
+        raise InputError(
+            f"--{next(iter(given))} belongs to a single --text, but there are {len(texts)}: write it inside, such as "
+            "'red hair; anchor=black hair'"
+        )
+    return tuple(_parse_edit(text, given) for text in texts)
+
+
+def _parse_edit(text: str, more: Mapping[str, Any]) -> TextEdit:
+    target, *settings = (part.strip() for part in text.split(";"))
+    values: dict[str, Any] = dict(more)
+    for setting in settings:
+        name, _, value = (part.strip() for part in setting.partition("="))
+        try:
+            values[name] = _EDIT_FIELDS[name](value)
+        except (KeyError, ValueError):
+            raise InputError(
+                f"{setting!r} in {text!r} is not understood: after the target come {', '.join(_EDIT_FIELDS)}, such as "
+                "'red hair; anchor=black hair; scale=8; enhance'"
+            ) from None
+    try:
+        return from_dict(TextEdit, {"target": target, **values}, "text")
+    except ConfigError as error:
+        raise InputError(str(error)) from error
+
+
+def parse_thresholds(text: str) -> list[float]:
+    """``"0.5,0.55,0.65,0.95"`` to numbers; ValueError for anything else."""
+    return [float(part) for part in text.split(",")]
+
+
+_EDIT_FIELDS: Mapping[str, Callable[[str], Any]] = {
+    "anchor": str, "control": str, "scale": float, "enhance": lambda value: value != "no",
+    "thresholds": parse_thresholds, "variant": str,
+}  # fmt: skip
+
+
 def parse_references(texts: Sequence[str]) -> dict[str, list[Path]]:
     """``"FILE"`` and ``"PART=FILE"`` to files for each part; a file that exists is a file, whatever its name.
 
@@ -168,6 +221,38 @@ def describe(
         "reference_parts": " ".join(part or "*" for part in parts) if any(parts) else "",
         "tags": " ".join(f"{name}={value:g}" for name, value in tags.items()),
     }
+
+
+def describe_drawing(text: Sequence[TextEdit], masks: MaskOptions | None, sampling: Sampling | None) -> dict[str, str]:
+    """The same for text, masks and sampling, each as JSON; of mask files the names alone, as folders are private."""
+    named = masks and replace(masks, sketch=Path(masks.sketch).name, reference=Path(masks.reference).name)
+    return {
+        "text": _json([_given(edit) for edit in text]),
+        "masks": _json(named and asdict(named)),
+        "sampling": _json(sampling and _given(sampling)),
+    }
+
+
+def drawing_of(words: Mapping[str, str]) -> dict[str, Any]:
+    """The inverse: "text", "masks" and "sampling" as `Colorizer.run` takes them; InputError for anything else."""
+    try:
+        text, masks, sampling = (json.loads(words.get(key) or "null") for key in ("text", "masks", "sampling"))
+        return {
+            "text": tuple(from_dict(TextEdit, row, "text") for row in text or ()),
+            "masks": masks and from_dict(MaskOptions, masks, "masks"),
+            "sampling": sampling and from_dict(Sampling, sampling, "sampling"),
+        }
+    except (ValueError, TypeError, AttributeError, ConfigError) as error:
+        raise InputError(f"text, masks or sampling are damaged ({error})") from error
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if value else ""
+
+
+def _given(values: Any) -> dict[str, Any]:
+    """The fields of a dataclass that have another value than by default."""
+    return {field.name: value for field in fields(values) if (value := getattr(values, field.name)) != field.default}
 
 
 # --- tensors ---------------------------------------------------------------------------------------------------------

@@ -12,9 +12,12 @@ import torch
 from irodori.checkpoint import Header, check_keys, load, read_header
 from irodori.config import from_dict
 from irodori.errors import ConfigError, WeightsError
+from irodori.nn.memory import made_in
 from irodori.systems.base import System
 from irodori.systems.cnf import presets as cnf_presets
 from irodori.systems.cnf.system import CNF
+from irodori.systems.colorizediffusion import presets as colorizediffusion_presets
+from irodori.systems.colorizediffusion.system import ColorizeDiffusion
 from irodori.systems.csft import presets as csft_presets
 from irodori.systems.csft.system import CSFT
 from irodori.systems.irodori import presets as irodori_presets
@@ -25,11 +28,20 @@ from irodori.systems.scft.system import SCFT
 from irodori.systems.taggan import presets as taggan_presets
 from irodori.systems.taggan.system import TagGAN
 
-SYSTEMS: dict[str, type[System]] = {system.name: system for system in (Irodori, SCFT, CSFT, TagGAN, CNF)}
+SYSTEMS: dict[str, type[System]] = {
+    system.name: system for system in (Irodori, SCFT, CSFT, TagGAN, CNF, ColorizeDiffusion)
+}
 
 PRESETS: dict[str, Recipe] = {
     recipe.name: recipe
-    for presets in (irodori_presets, scft_presets, csft_presets, taggan_presets, cnf_presets)
+    for presets in (
+        irodori_presets,
+        scft_presets,
+        csft_presets,
+        taggan_presets,
+        cnf_presets,
+        colorizediffusion_presets,
+    )
     for recipe in presets.PRESETS
 }
 
@@ -61,16 +73,17 @@ def build_system(system_name: str, config: Any) -> System:
     return kind(config if isinstance(config, kind.config_type) else from_dict(kind.config_type, config, system_name))
 
 
-def load_system(path: Path) -> System:
+def load_system(path: Path, dtype: torch.dtype = torch.float32) -> System:
     """The system in a weight file, in evaluation mode; WeightsError when anything does not fit."""
-    header, tensors = load(path)
+    header, tensors = load(path, dtype)
     try:
         with torch.device("meta"):  # a header may claim any size: nothing is allocated before the shapes agree
             check_keys(path, build_system(header.system, header.config).state_dict(), tensors)
-        system = build_system(header.system, header.config)
+        with made_in(dtype):
+            system = build_system(header.system, header.config)
     except ConfigError as error:
         raise WeightsError(f"{path}: made by another version or system ({error}); update irodori") from error
-    system.load_state_dict(tensors)
+    system.load_state_dict(tensors, assign=True)
     return system.eval().requires_grad_(False)
 
 

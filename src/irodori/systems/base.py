@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from irodori.checkpoint import check_keys
 from irodori.data.sample import Sample
 from irodori.errors import ConfigError, InputError
-from irodori.image import pad_reference, pad_sketch
+from irodori.image import pad_mask, pad_reference, pad_sketch
 from irodori.nn.features import Features
+from irodori.systems.text import TextEdit
 
 EXACT = 1e-5
 """A sketch that was encoded and decoded again, on [-1, 1], is the same up to this much, or the way back is broken."""
@@ -44,12 +45,18 @@ class Guidance:
     uses: for each reference the part names that it is for, such as ``("hair",)``; an empty one: for all parts that no
         other reference names.
     tags: names and values, such as ``("red_hair", 1.0)``: 0 = not at all, 1 = as in a picture that shows it.
+    text: edits in words of what the references show, in this order.
+    masks: what is foreground, so that backgrounds are matched with backgrounds.
+    sampling: how to draw, for systems that do so step by step.
     """
 
     hints: Tensor | None = None
     palette: Tensor | None = None
     uses: tuple[tuple[str, ...], ...] = ()
     tags: tuple[tuple[str, float], ...] = ()
+    text: tuple[TextEdit, ...] = ()
+    masks: Masks | None = None
+    sampling: Sampling | None = None
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -59,8 +66,40 @@ class Guidance:
             "palette": self.palette is not None,
             "uses": any(self.uses),
             "tags": bool(self.tags),
+            "text": bool(self.text),
+            "masks": self.masks is not None,
+            "sampling": self.sampling is not None,
         }
         return frozenset(kind for kind, is_given in given.items() if is_given)
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Foregrounds, 0…1: ``(B, 1, H, W)`` of the network's sketch, ``(B, 1, h, w)`` of the first reference.
+
+    sketch_threshold, reference_threshold: what lies over them is foreground.
+    """
+
+    sketch: Tensor
+    reference: Tensor
+    sketch_threshold: float = 0.05
+    reference_threshold: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """How a system that paints step by step, from noise, does so; None: as the model was made for.
+
+    num_steps: more are slower and finer.  guidance_scale: how far the reference is followed, 1 = no further than in
+    training.  sketch_scale: the same of the sketch.  reference_strength: below 1 the reference counts less.  sampler:
+    the solver's name.
+    """
+
+    num_steps: int | None = None
+    guidance_scale: float | None = None
+    sketch_scale: float | None = None
+    reference_strength: float | None = None
+    sampler: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,9 +108,13 @@ class Noise:
 
     seeds: tuple[int, ...]
 
+    def generators(self) -> list[torch.Generator]:
+        """A fresh generator per seed, on the CPU, for systems that draw more than once."""
+        return [torch.Generator().manual_seed(seed) for seed in self.seeds]
+
     def normal(self, shape: tuple[int, ...], device: torch.device) -> Tensor:
         """One independent normal draw per seed: ``(len(seeds), *shape)``."""
-        draws = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in self.seeds]
+        draws = [torch.randn(shape, generator=generator) for generator in self.generators()]
         return torch.stack(draws).to(device)
 
 
@@ -139,7 +182,8 @@ class System(nn.Module, ABC):
     (`health`, `round_trip_error`).
 
     `colorize` is `paint(encode_sketch(...), encode_references(...))`; the halves are separate so that an interactive
-    user pays for an encoding once.  The three get sizes that are multiples of `size_multiple`.
+    user pays for an encoding once.  Sketches have sizes that are multiples of `size_multiple`, and so have references,
+    unless `keeps_references`.
     """
 
     name: ClassVar[str]
@@ -147,6 +191,8 @@ class System(nn.Module, ABC):
     size_multiple: ClassVar[int]
     draws_lines: ClassVar[bool] = True  # False: `Output.image` is a color layer, on which lines are composited
     takes: ClassVar[frozenset[str]] = frozenset()  # kinds of `Guidance` that it understands
+    keeps_references: ClassVar[bool] = False  # True: references come as they are, neither scaled nor padded
+    is_large: ClassVar[bool] = False  # True: can work in 16 bit, and part by part
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -178,6 +224,21 @@ class System(nn.Module, ABC):
                 "weights of these losses (system.weights) to 0"
             )
         return self.frozen_features
+
+    @property
+    def device(self) -> torch.device:
+        """Where its inputs belong."""
+        return next(self.parameters()).device
+
+    def place(self, device: torch.device, *, offload: bool = False) -> None:
+        """Moves it to a device; offload: large systems, parts of it only while they work, for little memory."""
+        assert not offload
+        self.to(device)
+
+    @classmethod
+    def memory(cls, config: Any, size: tuple[int, int], dtype: torch.dtype, *, offload: bool = False) -> int | None:
+        """Bytes of GPU memory for pictures of ``(height, width)`` pixels, known before loading; None: little."""
+        return None
 
     @property
     def image_size(self) -> int:
@@ -228,15 +289,27 @@ class System(nn.Module, ABC):
         noise = noise or Noise(tuple(range(len(inputs.sketch))))
         height, width = inputs.sketch.shape[-2:]
         sketch = pad_sketch(inputs.sketch, self.size_multiple)
-        references = [pad_reference(reference, self.size_multiple) for reference in inputs.references]
+        references = [pad_reference(reference, self._reference_multiple) for reference in inputs.references]
         codes = self.encode_sketch(sketch), self.encode_references(references, like=sketch)
-        output = self.paint(*codes, noise, inputs.guidance)
+        output = self.paint(*codes, noise, self._padded(inputs.guidance))
         maps = {
             name: value[..., :height, :width]
             for name in ("image", "warped_reference", "confidence")
             if (value := getattr(output, name)) is not None
         }
         return replace(output, **maps)
+
+    def _padded(self, guidance: Guidance) -> Guidance:
+        """Masks are padded with the pictures that they belong to."""
+        if guidance.masks is None:
+            return guidance
+        sketch = pad_mask(guidance.masks.sketch, self.size_multiple)
+        reference = pad_mask(guidance.masks.reference, self._reference_multiple)
+        return replace(guidance, masks=replace(guidance.masks, sketch=sketch, reference=reference))
+
+    @property
+    def _reference_multiple(self) -> int:
+        return 1 if self.keeps_references else self.size_multiple
 
     def health(self, batch: Sample) -> dict[str, float]:
         """Figures beside the losses that the training loop logs; ConfigError when going on would be in vain."""
@@ -250,11 +323,24 @@ class System(nn.Module, ABC):
         return None
 
     def check_guidance(self, guidance: Guidance) -> None:
-        """InputError for guidance of a kind that the system does not take."""
+        """InputError, naming what takes it, for guidance of a kind that the system does not take."""
         foreign = sorted(guidance.kinds - self.takes)
         if foreign:
-            kind = {"uses": "references for named parts"}.get(foreign[0], foreign[0])
-            raise InputError(f"the system {self.name} takes no {kind}: leave it out, or use the model irodori-base")
+            raise self.refusal(foreign[0])
+
+    def refusal(self, kind: str) -> InputError:
+        """The error for a kind of guidance that is not in `takes`."""
+        words = {"uses": "references for named parts", "text": "edits in words", "sampling": "steps or guidance scales"}
+        drawn = kind in ("text", "masks", "sampling")
+        other = "a model of the system colorizediffusion" if drawn else "the model irodori-base"
+        return InputError(f"the system {self.name} takes no {words.get(kind, kind)}: leave it out, or use {other}")
+
+    def text_fit(self, reference_code: Any, prompts: Sequence[str]) -> Tensor:
+        """How far the places of the first reference go in the direction of prompts: ``(len(prompts), h, w)``.
+
+        Raises InputError in a system that does not take text.
+        """
+        raise self.refusal("text")
 
     def forward(self, phase: str, batch: Sample) -> dict[str, Tensor]:
         """The losses; the training loop calls the module so that distributed wrappers see the call."""

@@ -18,6 +18,7 @@ from irodori.errors import InputError, WeightsError
 from irodori.weights import file_hash
 
 IMPORTERS: dict[str, str] = {
+    "colorizediffusion": "irodori.systems.colorizediffusion.published:colorizediffusion",
     "two-step-gan": "irodori.systems.taggan.published:two_step_gan",
     "resnet34": "irodori.systems.taggan.published:resnet34",
 }
@@ -30,11 +31,13 @@ class Wish:
 
     files: all published files of one model.  others: further files by their role, such as the names of tags.
     settings: nested values, for what files cannot tell.
+    full: keep 32-bit numbers where a layout would store 16-bit ones.
     """
 
     files: Sequence[Path]
     others: Mapping[str, Path] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    full: bool = False
 
     def only(self, others: Collection[str] = (), settings: Collection[str] = ()) -> None:
         """InputError for a role or a setting that the layout has no use for."""

@@ -27,7 +27,7 @@ _NEIGHBORS: tuple[tuple[Any, Any], ...] = (
 
 
 def remove_stains(colors: Pixels, regions: Regions, ink: Mask) -> None:
-    """Gives every stain, in place, the color of its region.
+    """Gives every stain, in place, the color around it.
 
     Artists change the color at a line; networks also where they err.  A patch far from the color that most of its
     region has is a stain when more than half of its border is open, that is neither at ink nor at another region.
@@ -43,8 +43,9 @@ def remove_stains(colors: Pixels, regions: Regions, ink: Mask) -> None:
     patches = _patches(far & calm[regions], regions)
     stain = (_open_share(patches, regions, ink) > 0.5)[patches]
     if stain.any():
-        _add_fringe(stain, regions, ink, distance > TINTED)
-        colors[stain] = middle[regions[stain]]
+        _add_fringe(stain, regions, ink, (distance > TINTED) & ~far)
+        stains = _patches(stain, regions)
+        colors[stain] = _colors_around(stains, colors, regions, ink, far, middle)[stains[stain]]
 
 
 def _lab(colors: Pixels) -> NDArray[np.float32]:
@@ -77,6 +78,23 @@ def _open_share(patches: NDArray[np.int64], regions: Regions, ink: Mask) -> NDAr
         border += np.bincount(patches[here][edge], minlength=len(border))
         is_open += np.bincount(patches[here][edge & passable], minlength=len(border))
     return np.asarray(is_open / np.maximum(border, 1))
+
+
+def _colors_around(
+    stains: NDArray[np.int64], colors: Pixels, regions: Regions, ink: Mask, far: Mask, middle: Pixels
+) -> NDArray[np.float64]:
+    """The mean color along each stain's open border, ``(S, 3)``: where a whole area is tinted, a stain takes its tint.
+
+    Cells that are far from the color of their region do not count.  Without any, the region's own color it is.
+    """
+    total, count = np.zeros((int(stains.max()) + 1, 3)), np.zeros(int(stains.max()) + 1)
+    for here, there, passable in _steps(regions, ink):
+        edge = (stains[here] > 0) & (stains[there] == 0) & passable & ~far[there]
+        np.add.at(total, stains[here][edge], colors[there][edge])
+        count += np.bincount(stains[here][edge], minlength=len(count))
+    own = np.zeros_like(total)
+    own[stains] = middle[regions]
+    return np.rint(np.where(count[:, None] > 0, total / np.maximum(count, 1)[:, None], own))
 
 
 def _steps(regions: Regions, ink: Mask) -> Iterator[tuple[Any, Any, Mask]]:

@@ -20,6 +20,27 @@ def test_a_stain_and_its_soft_fringe_take_the_color_of_the_region():
     assert (colors == WHITE).all()
 
 
+def test_in_a_tinted_area_a_stain_takes_the_tint():
+    colors, regions, ink = paper()
+    colors[5:35, 2:20] = (250, 226, 232)  # less than half of the region, further than a fringe goes
+    colors[16:24, 8:14] = ORANGE
+    remove_stains(colors, regions, ink)
+    assert (colors[5:35, 2:20] == (250, 226, 232)).all()
+    assert (colors[:, 20:] == WHITE).all()
+
+
+def test_a_stain_before_the_gap_of_an_area_neither_takes_its_color_nor_changes_it():
+    colors, regions, ink = paper()
+    ink[9:31, 19:32] = True
+    ink[10:30, 20:31] = ink[19:21, 19] = False
+    colors[10:30, 20:31] = ORANGE
+    colors[15:25, 10:18] = (60, 90, 220)
+    colors[19:21, 18:20] = (250, 226, 232)
+    remove_stains(colors, regions, ink)
+    assert (colors[10:30, 20:31] == ORANGE).all()
+    assert (colors[:, :20] == WHITE).all()
+
+
 @pytest.mark.parametrize("gap", [0, 4])
 def test_an_area_with_an_outline_keeps_its_color_even_with_a_gap(gap):
     colors, regions, ink = paper()

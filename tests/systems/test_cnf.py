@@ -222,6 +222,23 @@ def test_training_compares_the_colored_sketch_with_the_truth(dataset: Index):
     torch.testing.assert_close(system("flows", batch)["reconstruction"].float(), 10 * expected, rtol=1e-4, atol=0)
 
 
+def test_attention_is_told_the_parts(dataset: Index):
+    """One part everywhere: nothing to tell.  Parts that the reference shows in one position: -log of that weight."""
+    system = built(replace(TINY, weights=LossWeights(perceptual=0, attention=3)))
+    batch = batch_for("cnf", dataset)
+    batch = replace(batch, parts=torch.zeros_like(batch.parts), reference_parts=torch.zeros_like(batch.parts))
+    assert system("flows", batch)["attention"].item() == pytest.approx(0, abs=1e-5)
+    corner = torch.ones_like(batch.parts)
+    corner[:, : system.size_multiple, : system.size_multiple] = 0
+    conditions = system.encode_references([batch.reference], batch.sketch).conditions
+    x, rows = system.sketch_flow.encode_stem(batch.sketch.expand(-1, 3, -1, -1))[0], []
+    for block, features in zip(system.sketch_flow.blocks, conditions, strict=True):
+        rows.append(block.attention_rows(x, features, torch.arange(x.shape[-2] * x.shape[-1])))
+        x = block(x, features)[0]
+    term = system("flows", replace(batch, reference_parts=corner))["attention"]
+    assert term.item() == pytest.approx(-3 * torch.stack(rows)[..., 0].log().mean().item(), rel=1e-4)
+
+
 def test_the_perceptual_loss_needs_its_network(dataset: Index):
     system, batch = build_system("cnf", replace(TINY, weights=LossWeights())), batch_for("cnf", dataset)
     with pytest.raises(ConfigError, match="vgg16.*--features"):

@@ -171,10 +171,10 @@ def test_the_volume_of_a_batch_is_that_of_its_images():
 # ---------------------------------------------------------------------------------------------------- aggregation
 
 
-@pytest.mark.parametrize("is_scaled", [False, True])
-def test_the_aggregation_module_is_equations_3_11_to_3_16_written_out(is_scaled: bool):
+@pytest.mark.parametrize(("is_scaled", "is_gate"), [(False, True), (True, True), (True, False)])
+def test_the_aggregation_module_is_equations_3_11_to_3_16_written_out(is_scaled: bool, is_gate: bool):
     torch.manual_seed(0)
-    module = FeatureAggregation(8, 2, is_scaled).double()
+    module = FeatureAggregation(8, 2, is_scaled=is_scaled, is_gate=is_gate).double()
     kept, color = rand(1, 4, 3, 2, dtype=torch.float64), rand(1, 8, 3, 2, seed=1, dtype=torch.float64)
     query = module.query(kept[0].flatten(1).T).T  # R(mlp_s[1](F_b)), (c, HW)
     key = module.key(color[0].flatten(1).T).T
@@ -187,13 +187,14 @@ def test_the_aggregation_module_is_equations_3_11_to_3_16_written_out(is_scaled:
     for a in range(4):
         weights = torch.stack([query[a] @ key[b] / channel for b in range(4)]).softmax(0)
         fuse_c[a] = sum(w * value_c[b] for b, w in enumerate(weights))
-    expected = kept * (torch.sigmoid(fuse_s + fuse_c).view(1, 4, 3, 2) + 1)
+    fuse = (fuse_s + fuse_c).view(1, 4, 3, 2)
+    expected = kept * (torch.sigmoid(fuse) + 1) if is_gate else kept + fuse
     torch.testing.assert_close(module(kept, [color]), expected)
 
 
 def test_spatial_attention_does_not_care_where_a_reference_s_positions_are():
     torch.manual_seed(0)
-    module, kept, color = FeatureAggregation(8, 2, True), rand(1, 4, 3, 3), rand(1, 8, 3, 3, seed=1)
+    module, kept, color = FeatureAggregation(8, 2, is_scaled=True), rand(1, 4, 3, 3), rand(1, 8, 3, 3, seed=1)
     with torch.no_grad():
         module.channel_value[2].weight.zero_()  # no channel attention
         module.channel_value[2].bias.zero_()
@@ -201,7 +202,7 @@ def test_spatial_attention_does_not_care_where_a_reference_s_positions_are():
 
 
 def test_a_reference_given_twice_is_that_reference():
-    for kind in (FeatureAggregation(8, 2, True), Concatenation(8), AdaptiveInstanceNorm(8)):
+    for kind in (FeatureAggregation(8, 2, is_scaled=True), Concatenation(8), AdaptiveInstanceNorm(8)):
         kept, color = rand(1, 4, 3, 3), rand(1, 8, 3, 3, seed=1)
         torch.testing.assert_close(kind(kept, [color]), kind(kept, [color, color]))
 

@@ -13,23 +13,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from irodori.nn.attention import blockwise_attention
-from irodori.systems.cnf.config import Aggregation
+from irodori.systems.cnf.config import CNFConfig
 from irodori.systems.cnf.layers import Conv, Linear
 
 EPSILON = 1e-5
 
 
-def make_aggregation(kind: Aggregation, channels: int, expansion: int, is_scaled: bool) -> nn.Module | None:
+def make_aggregation(config: CNFConfig, channels: int) -> nn.Module | None:
     """The module for blocks of `channels` channels; None for "none", where no reference enters (table 4.3)."""
-    if kind == "fam":
-        return FeatureAggregation(channels, expansion, is_scaled)
-    if kind == "concatenation":
+    if config.aggregation == "fam":
+        return FeatureAggregation(
+            channels, config.mlp_expansion, is_scaled=config.scaled_attention, is_gate=config.joining == "gate"
+        )
+    if config.aggregation == "concatenation":
         return Concatenation(channels)
-    return AdaptiveInstanceNorm(channels) if kind == "adain" else None
+    return AdaptiveInstanceNorm(channels) if config.aggregation == "adain" else None
 
 
 class FeatureAggregation(nn.Module):
-    """FAM (equations 3.11 to 3.16): spatial and channel attention gate the kept half.
+    """FAM (equations 3.11 to 3.16): spatial and channel attention gate the kept half, or are added to it.
 
     The equations print no factor on the scores; `is_scaled` divides them by the root of their width (3.11) and by the
     number of positions (3.12), so that the softmax is as sharp at any image size.  References are more positions for
@@ -37,10 +39,10 @@ class FeatureAggregation(nn.Module):
     features' size, the results of several averaged.
     """
 
-    def __init__(self, channels: int, expansion: int, is_scaled: bool) -> None:
+    def __init__(self, channels: int, expansion: int, *, is_scaled: bool, is_gate: bool = True) -> None:
         super().__init__()
         half = channels // 2
-        self.is_scaled = is_scaled
+        self.is_scaled, self.is_gate = is_scaled, is_gate
         self.query = Perceptron(half, half, expansion)  # mlp_s[1]
         self.key = Perceptron(channels, half, expansion)  # mlp_c[1]
         self.spatial_value = Perceptron(half, half, expansion)  # mlp_c[2]
@@ -53,7 +55,8 @@ class FeatureAggregation(nn.Module):
         fuse = blockwise_attention(query, joined, self.spatial_value(joined), self._scale(query))  # 3.11, 3.13
         aligned = [_brought(key, reference, kept) for key, reference in zip(keys, references, strict=True)]
         fuse = fuse + torch.stack([self._channels(query, key) for key in aligned]).mean(0)
-        return kept * (torch.sigmoid(_maps(fuse, kept)) + 1)  # 3.16
+        found = _maps(fuse, kept)
+        return kept * (torch.sigmoid(found) + 1) if self.is_gate else kept + found  # 3.16
 
     def rows(self, kept: Tensor, references: Sequence[Tensor], queries: Tensor) -> Tensor:
         """Rows of A_s (3.11): ``(B, n, K)``, K positions of all references, for the positions `queries` ``(n,)``."""

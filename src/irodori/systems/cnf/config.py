@@ -8,6 +8,7 @@ from typing import Literal
 from irodori.errors import ConfigError
 
 Aggregation = Literal["fam", "none", "concatenation", "adain"]
+Joining = Literal["gate", "sum"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,9 +17,10 @@ class LossWeights:
 
     reconstruction: float = 10.0
     perceptual: float = 1.0
+    attention: float = 0.0  # not in the thesis: the spatial attention of INN_s, if it has one, is told the parts
 
     def __post_init__(self) -> None:
-        if min(self.reconstruction, self.perceptual) < 0:
+        if min(self.reconstruction, self.perceptual, self.attention) < 0:
             raise ConfigError("cnf.weights must not be negative")
 
 
@@ -34,6 +36,7 @@ class CNFConfig:
     hidden_channels: int = 0  # most channels inside a sub-network; 0 = those of its input, as in 3.5
     least_scale: float = 0.1  # smallest factor of a coupling (thesis: 0, a plain sigmoid), see docs/systems/cnf.md
     aggregation: Aggregation = "fam"  # how the reference enters a conditional block; the others: section 4.5.1
+    joining: Joining = "gate"  # how what the module found meets the kept half: a factor (3.16), or added
     mlp_expansion: int = 4  # hidden over input width of the module's perceptrons; not printed, see docs/systems/cnf.md
     scaled_attention: bool = False  # divide the scores of 3.11 and 3.12 by the root of d and by the number of positions
     last_layer: float = 0.0  # deviation of the initial weights of the sub-networks' last layers (3.5: zeros)

@@ -58,12 +58,11 @@ class CouplingBlock(nn.Module):
 
     def __init__(self, config: CNFConfig, channels: int, is_conditional: bool) -> None:
         super().__init__()
-        kind = config.aggregation if is_conditional else "none"
         shape = (channels // 2, config.hidden_channels, config.num_residual_blocks, config.last_layer)
         self.least_scale = config.least_scale
         self.norm = ActNorm(channels)
         self.permute = InvertibleConv(channels)
-        self.aggregate = make_aggregation(kind, channels, config.mlp_expansion, config.scaled_attention)
+        self.aggregate = make_aggregation(config, channels) if is_conditional else None
         self.to_scale = SubNetwork(*shape)  # f[1]
         self.to_shift = SubNetwork(*shape)  # f[2]
 

@@ -33,8 +33,8 @@ SMALL_64 = Recipe(
     name="cnf/small-64",
     about="For comparisons that an hour of one CPU core can pay: four narrower CCBs at 64 px",
     system=CNFConfig(
-        image_size=64, num_ccb=4, hidden_channels=48, mlp_expansion=1, scaled_attention=True,
-        weights=LossWeights(perceptual=0), features="mobilenet_v2",
+        image_size=64, num_ccb=4, hidden_channels=48, mlp_expansion=1, scaled_attention=True, joining="sum",
+        weights=LossWeights(perceptual=0, attention=1), features="mobilenet_v2",
     ),
     data=DataOptions(
         recolor_share=0.5, sketches=("ink", "ink", "xdog", "dog", "edges", "pencil"), recolor_warp=_MOVED,
@@ -84,6 +84,13 @@ PRESETS = (
     TINY,
     *_aggregations(PAPER),
     *_aggregations(SMALL_64),
+    _variant(SMALL_64, "gate", "The module as equation 3.16 has it: a factor on the kept half", joining="gate"),
+    _variant(
+        SMALL_64,
+        "untold",
+        "Without the parts as supervision of the attention",
+        weights=replace(SMALL_64.system.weights, attention=0),
+    ),
     *(
         _variant(PAPER, f"nccb-{n}-{m}", f"Table 4.5: NCCB({n}, {m})", num_downsamplings=n, num_nccb=m)
         for n, m in ((2, 1), (4, 1), (2, 8), (3, 8), (4, 8))

@@ -11,6 +11,7 @@ from torch import Tensor
 from irodori.data.sample import Sample
 from irodori.errors import ConfigError
 from irodori.image import pad_reference, pad_sketch
+from irodori.losses.correspondence import part_cross_entropy
 from irodori.systems.base import EXACT, Attention, Guidance, Inputs, Noise, Output, Phase, System
 from irodori.systems.cnf.config import CNFConfig
 from irodori.systems.cnf.layers import InvertibleConv
@@ -55,9 +56,22 @@ class CNF(System):
             with torch.no_grad():
                 self.color_flow(batch.reference)
         conditions = self.encode_references([batch.reference], batch.sketch).conditions
-        latent = self.sketch_flow(_three(batch.sketch), conditions).latent
-        image = self.color_flow.inverse(latent, conditions)
-        return flow_terms(self.config.weights, batch, image, self.loss_features())
+        encoded = self.sketch_flow(_three(batch.sketch), conditions)
+        image = self.color_flow.inverse(encoded.latent, conditions)
+        terms = flow_terms(self.config.weights, batch, image, self.loss_features())
+        if self.config.weights.attention and self.config.aggregation == "fam":
+            terms["attention"] = self.config.weights.attention * self._part_entropy(batch, encoded, conditions)
+        return terms
+
+    def _part_entropy(self, batch: Sample, encoded: Encoded, conditions: Conditions) -> Tensor:
+        """How far INN_s looks at other parts of the reference than its own, mean over its blocks."""
+        grid = (encoded.latent.shape[-2], encoded.latent.shape[-1])
+        queries = torch.arange(grid[0] * grid[1], device=encoded.latent.device)
+        rows = self._rows(encoded, conditions, queries).flatten(0, 1)
+        parts, shown = (
+            found.repeat(len(self.sketch_flow.blocks), 1, 1) for found in (batch.parts, batch.reference_parts)
+        )
+        return part_cross_entropy(rows, parts, shown, grid, grid)
 
     # --------------------------------------------------------------------------------------------------- coloring
 
@@ -87,13 +101,17 @@ class CNF(System):
         """Spatial attention of the sketch's features, mean over the blocks of INN_s."""
         if self.config.aggregation != "fam" or not grids:
             return None
+        return Attention(
+            lambda queries: self._rows(encoded, conditions, queries).mean(0).float(),
+            (encoded.latent.shape[-2], encoded.latent.shape[-1]),
+            grids,
+        )
+
+    def _rows(self, encoded: Encoded, conditions: Conditions, queries: Tensor) -> Tensor:
+        """Rows of the spatial attention of each block of INN_s, ``(blocks, B, n, K)``."""
         blocks = [block for block in self.sketch_flow.blocks if isinstance(block, CouplingBlock)]
-
-        def rows(queries: Tensor) -> Tensor:
-            found = zip(blocks, encoded.features, conditions, strict=True)
-            return torch.stack([block.attention_rows(x, given, queries) for block, x, given in found]).mean(0).float()
-
-        return Attention(rows, (encoded.latent.shape[-2], encoded.latent.shape[-1]), grids)
+        found = zip(blocks, encoded.features, conditions, strict=True)
+        return torch.stack([block.attention_rows(x, given, queries) for block, x, given in found])
 
     # -------------------------------------------------------------------------------------------------- exactness
 

@@ -25,11 +25,19 @@ from irodori.weights import DEFAULT
 @click.option(
     "--timeout", default=60.0, show_default=True, type=click.FloatRange(0.1), help="Seconds that one may take."
 )
-@click.option("--max-pixels", default=24, show_default=True, type=click.FloatRange(0.001, 64), help="Millions, of a picture.")
-@click.option("--max-upload", default=64, show_default=True, type=click.FloatRange(0.001), help="Megabytes of a request.")
-@click.option("--max-disk", default=4000, show_default=True, type=click.FloatRange(1), help="Megabytes of all sessions.")
+@click.option(
+    "--max-pixels", default=24, show_default=True, type=click.FloatRange(0.001, 64), help="Millions, of a picture."
+)
+@click.option(
+    "--max-upload", default=64, show_default=True, type=click.FloatRange(0.001), help="Megabytes of a request."
+)
+@click.option(
+    "--max-disk", default=4000, show_default=True, type=click.FloatRange(1), help="Megabytes of all sessions."
+)
 @click.option("--sessions", default=200, show_default=True, type=click.IntRange(1), help="Most sessions at a time.")
-@click.option("--expire", default=24.0, show_default=True, type=click.FloatRange(0.001), help="Idle hours of a session.")
+@click.option(
+    "--expire", default=24.0, show_default=True, type=click.FloatRange(0.001), help="Idle hours of a session."
+)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--half", is_flag=True, help="Large systems: 16-bit numbers, half the memory.")
 @click.option("--offload", is_flag=True, help="Large systems: on the GPU only what works.")
@@ -49,7 +57,5 @@ def command(
             f"the server needs one more package ({error.name}): pip install 'irodori[studio]'"
         ) from error
     sizes = {"max_pixels": max_pixels, "max_upload": max_upload, "max_disk": max_disk}
-    chosen = Settings(
-        **settings, **{name: int(value * MEGABYTE) for name, value in sizes.items()}, idle=expire * 3600
-    )
+    chosen = Settings(**settings, **{name: int(value * MEGABYTE) for name, value in sizes.items()}, idle=expire * 3600)
     serve(chosen, lambda address: click.echo(f"irodori is at {address}  (Ctrl+C ends it)"), studio=not api_only)

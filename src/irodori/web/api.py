@@ -202,6 +202,12 @@ def _add_results(router: APIRouter, service: Service) -> None:
         content = await service.file(service.store.get(session), number, kind, request.is_disconnected)
         return Response(content, media_type=MIME[kind], headers=KEEP)
 
+    @router.get("/api/sessions/{session}/results/{number}/thumbnail.png", response_class=Response, responses=PICTURE)
+    async def get_thumbnail(session: str, number: int) -> Response:
+        """A result in small."""
+        path = service.store.get(session).entry(number).thumbnail
+        return Response(path.read_bytes(), media_type="image/png", headers=KEEP)
+
     @router.get("/api/sessions/{session}/results/{number}/origin")
     async def origin(session: str, number: int, x: float, y: float) -> OriginAnswer:
         """Where in the references the color of a place came from."""

@@ -50,7 +50,7 @@ def create_server(settings: Settings, folder: Path, *, studio: bool = False) -> 
     if studio:
         from irodori.web.studio.page import add_studio
 
-        add_studio(app, service, folder)
+        add_studio(app, service)
     return Server(CountRequests(Guard(app, settings), metrics), app, service)
 
 

@@ -73,4 +73,6 @@ def _title(name: str) -> str:
     path = Path(name)
     if not path.exists() or name in shipped() | downloaded():
         return name
-    return path.resolve().name if path.is_dir() else path.stem if path.name != WEIGHTS_FILE else path.resolve().parent.name
+    return (
+        path.resolve().name if path.is_dir() else path.stem if path.name != WEIGHTS_FILE else path.resolve().parent.name
+    )

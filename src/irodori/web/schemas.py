@@ -63,7 +63,9 @@ class MaskWish(Wish):
         for name in ("sketch", "reference"):
             if getattr(self, name) == "painted" and name not in painted:
                 raise InputError(f"there is no painted mask of the {name}: send one, or use auto")
-        sources = {name: painted[name] if getattr(self, name) == "painted" else AUTO for name in ("sketch", "reference")}
+        sources = {
+            name: painted[name] if getattr(self, name) == "painted" else AUTO for name in ("sketch", "reference")
+        }
         return MaskOptions(
             **sources, sketch_threshold=self.sketch_threshold, reference_threshold=self.reference_threshold
         )

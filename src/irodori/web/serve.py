@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Callable
@@ -29,7 +30,9 @@ class _Uvicorn(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.irodori.service.worker.refuse()
-        super().handle_exit(sig, frame)
+        # Not uvicorn's own handler, which raises the signal again at the end, before the folder is removed.
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
 
 def serve(settings: Settings, announce: Callable[[str], None], *, studio: bool = True) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from irodori.color import to_hex
 from irodori.errors import InputError
-from irodori.image import Pixels
+from irodori.image import Pixels, resize
 from irodori.image_io import read_image, read_metadata, write_image
 from irodori.inference.colorizer import Colorizer
 from irodori.inference.guidance import checked_part, parse_color
@@ -41,6 +41,8 @@ LAYERED_KINDS = ("ora", "psd") if find_spec("irodori.inference.layers") else ()
 KINDS = (*PICTURE_KINDS, *LAYERED_KINDS, "json")
 """As what a result can be had."""
 MASKS = ("sketch", "reference")
+THUMBNAIL = 128
+"""Longest side, in pixels."""
 WARM_PIXELS = 48_000_000
 """Of the sketches of all sessions in memory together; one larger one is kept alone."""
 
@@ -132,12 +134,12 @@ class Service:
         if inputs.sketch is None:
             raise InputError("there is no sketch yet: send one first")
         session.wish, start = wish, time.monotonic()
-        with session.new_file("result") as path:
+        with session.new_file("result") as path, session.new_file("thumbnail") as thumbnail:
             session.results += 1
             number = session.results
-            notices, words = await self.run(_Coloring(self, session.id, inputs, wish, path, number), gone)
+            notices, words = await self.run(_Coloring(self, session.id, inputs, wish, (path, thumbnail), number), gone)
             self._check_alive(session)
-            entry = Entry(number, inputs, wish, path, time.monotonic() - start, notices, words)
+            entry = Entry(number, inputs, wish, path, thumbnail, time.monotonic() - start, notices, words)
             session.add(entry)
         self.store.make_room()
         return entry
@@ -214,9 +216,7 @@ class Service:
     async def replace(self, session: Session, number: int, color: str, by: str) -> list[HintWish]:
         """The hints of a result, and those that give all regions of one of its colors another one."""
         entry = session.entry(number)
-        more = await self.run(
-            lambda: replace_color(self._again(session, entry), parse_color(color), parse_color(by))
-        )
+        more = await self.run(lambda: replace_color(self._again(session, entry), parse_color(color), parse_color(by)))
         return [*entry.wish.hints, *hint_wishes(more)]
 
     async def tags(self, session: Session, index: int) -> dict[str, float]:
@@ -251,19 +251,20 @@ class Service:
 
 @dataclass(frozen=True)
 class _Coloring:
-    """The job of one coloring: notices and provenance; its picture is in a file."""
+    """The job of one coloring: notices and provenance; picture and thumbnail are in files."""
 
     service: Service
     session_id: str
     inputs: Inputs
     wish: ColorizeWish
-    path: Path
+    paths: tuple[Path, Path]
     number: int
 
     def __call__(self) -> tuple[tuple[str, ...], dict[str, str]]:
         result = self.service.result(self.session_id, self.inputs, self.wish, self.number)
         words = result.provenance | _sources(self.inputs)
-        write_image(self.path, result.pixels, {METADATA_KEY: json.dumps(words)})
+        write_image(self.paths[0], result.pixels, {METADATA_KEY: json.dumps(words)})
+        write_image(self.paths[1], _small(result.pixels))
         return result.notices, words
 
 
@@ -293,6 +294,11 @@ def _keep(data: bytes, path: Path, kind: str, max_pixels: int) -> Picture:
         raise type(error)(str(error).replace("the given image", f"the {kind}", 1)) from error
     write_image(path, pixels)
     return Picture(path, (pixels.shape[0], pixels.shape[1]), hashlib.sha256(data).hexdigest())
+
+
+def _small(pixels: Pixels) -> Pixels:
+    scale = THUMBNAIL / max(pixels.shape[:2])
+    return resize(pixels, (max(1, round(pixels.shape[0] * scale)), max(1, round(pixels.shape[1] * scale))))
 
 
 def _convert(source: Path, target: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -54,12 +54,13 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Entry:
-    """A result: what it was made from, and its file."""
+    """A result: what it was made from, and its files."""
 
     number: int
     inputs: Inputs
     wish: ColorizeWish
     path: Path
+    thumbnail: Path
     seconds: float
     notices: tuple[str, ...]
     words: dict[str, str]
@@ -117,6 +118,12 @@ class Session:
             self.entries.popitem(last=False)
         self.sweep()
 
+    def drop(self, numbers: Iterable[int]) -> None:
+        """Lets go of some results."""
+        for number in numbers:
+            self.entries.pop(number, None)
+        self.sweep()
+
     def restore(self, entry: Entry) -> None:
         """Goes back to what a result was made from."""
         self.inputs, self.wish = entry.inputs, entry.wish
@@ -129,7 +136,7 @@ class Session:
     def sweep(self) -> None:
         """Deletes files that neither the inputs nor a result needs."""
         needed = {path for inputs in self._all_inputs() for path in _files(inputs)}
-        needed |= {entry.path for entry in self.entries.values()} | self.open_files
+        needed |= {path for entry in self.entries.values() for path in (entry.path, entry.thumbnail)} | self.open_files
         for path in self.folder.iterdir():
             if path not in needed and not path.name.startswith("."):  # those are being written
                 path.unlink(missing_ok=True)

@@ -58,7 +58,7 @@ async def _nothing(path: str) -> None:
     raise HTTPException(404)
 
 
-def _lifespan(service: Service):  # type: ignore[no-untyped-def]  # noqa: ANN202 - Starlette's own type is private
+def _lifespan(service: Service):  # type: ignore[no-untyped-def]
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield

@@ -9,10 +9,10 @@ from irodori.checkpoint import read_header
 from irodori.errors import ConfigError, WeightsError
 from irodori.inference.colorizer import Colorizer
 from irodori.systems import system_type
-from irodori.weights import WEIGHTS_FILE, downloaded, resolve, shipped
 from irodori.web.errors import MissingError
 from irodori.web.schemas import ModelAnswer
 from irodori.web.settings import Settings
+from irodori.weights import WEIGHTS_FILE, downloaded, resolve, shipped
 
 LOADED = 2
 """Models in memory at a time."""

@@ -34,6 +34,8 @@ class Colors:
         """The palette of what is shown now, in the background."""
         self.build_hints()
         entry = self.desk.entry
+        if self.desk.session.page.get("tab") != "Colors":  # reading a palette takes time on the one worker
+            return
         if entry is not None and entry.number != self._number:
             background_tasks.create(self._read(entry.number))
 
@@ -79,7 +81,7 @@ class Colors:
             if not count:
                 note("Take the Hint tool and a color, then click into a region: it gets exactly that color.")
                 return
-            with ui.element("div").classes("row"):
+            with ui.element("div").classes("line"):
                 ui.label(f"{count} {'hint' if count == 1 else 'hints'}").classes("grow")
                 button("Remove all", self._clear)
 

@@ -8,9 +8,10 @@ from secrets import token_urlsafe
 from fastapi import FastAPI
 from nicegui import app as nicegui_app
 from nicegui import ui
+from nicegui.element import Element
 
 from irodori.web.errors import MissingError
-from irodori.web.service import LAYERED_KINDS, Service
+from irodori.web.service import KINDS, Service
 from irodori.web.store import Session
 from irodori.web.studio.desk import INPUTS, RESULT, WISH, Desk
 from irodori.web.studio.elements import Easel, button, color_field, set_props
@@ -40,7 +41,7 @@ SHORTCUTS = {
     "Right click": "Remove the hint under the pointer",
     "?": "This list",
 }
-FORMATS = {"png": "PNG", "webp": "WebP", "jpeg": "JPEG", "ora": "OpenRaster, layers", "psd": "Photoshop, layers"}
+FORMATS = {"png": "PNG", "webp": "WebP", "jpeg": "JPEG", "ora": "OpenRaster, layers", "psd": "Photoshop, layers", "json": "Recipe, JSON"}
 
 
 def add_studio(app: FastAPI, service: Service) -> None:
@@ -78,6 +79,7 @@ class Studio:
     def __init__(self, service: Service, session: Session) -> None:
         self.desk = Desk(service, session)
         self.color = str(session.page.get("color", "#c8503c"))
+        self.steps: dict[int, Element] = {}
         ui.add_css(STYLE)
         self.theme = ui.dark_mode(session.page.get("dark"))  # type: ignore[arg-type]
         self.dialog = _shortcuts()
@@ -110,7 +112,8 @@ class Studio:
             self.compare = button("Compare", lambda: self.command("compare"), label="Compare with the sketch (W)")
             with ui.element("details").classes("menu") as self.downloads:
                 ui.html("Download", tag="summary", sanitize=False).classes("button primary")
-                self.files = ui.element("div").classes("menu-list")
+                with ui.element("div").classes("menu-list"):
+                    self.links = {kind: _link(FORMATS[kind]) for kind in KINDS}
             button("Theme", self.switch_theme, label="Theme: as the system, dark, light")
             button("Shortcuts", self.dialog.open, label="List of shortcuts (?)")
             button("Start over", self.start_over, label="End this work and begin with an empty page")
@@ -173,28 +176,30 @@ class Studio:
         self._show_files()
 
     def _show_history(self, past: list[int]) -> None:
-        self.history.clear()
+        """Only what has changed is built: a slider that moves brings many results."""
+        for number in [number for number in self.steps if number not in past]:
+            self.steps.pop(number).delete()
         with self.history:
-            for number in past:
-                shown = self.desk.entry is not None and number == self.desk.entry.number
-                step = ui.element("button").classes("step").props("type=button")
-                step._props.update({"aria-label": f"Step {number}", "aria-current": "true" if shown else "false"})
-                step.on("click", lambda number=number: self.desk.go(number))
-                with step:
-                    ui.element("img").props(f'src="{self.desk.url(f"results/{number}/thumbnail.png")}" alt=""')
+            for number in [number for number in past if number not in self.steps]:
+                self.steps[number] = self._step(number)
+        for place, number in enumerate(past):
+            shown = self.desk.entry is not None and number == self.desk.entry.number
+            set_props(self.steps[number], aria_label=f"Step {place + 1}", aria_current="true" if shown else "false")
+
+    def _step(self, number: int) -> Element:
+        step = ui.element("button").classes("step").props("type=button")
+        step.on("click", lambda: self.desk.go(number))
+        with step:
+            ui.element("img").props(f'src="{self.desk.url(f"results/{number}/thumbnail.png")}" alt=""')
+        return step
 
     def _show_files(self) -> None:
-        self.files.clear()
         entry = self.desk.entry
         set_props(self.downloads, disabled=None if entry else "")
-        if entry is None:
-            return
-        kinds = {kind: text for kind, text in FORMATS.items() if kind in ("png", "webp", "jpeg", *LAYERED_KINDS)}
-        with self.files:
-            for kind, text in {**kinds, "json": "Recipe, JSON"}.items():
-                link = ui.element("a").classes("button").props(f'download="irodori-{entry.number}.{kind}"')
-                link._props["href"] = self.desk.url(f"results/{entry.number}.{kind}")
-                link._text = text
+        for kind, link in self.links.items():
+            if entry is not None:
+                address = self.desk.url(f"results/{entry.number}.{kind}")
+                set_props(link, href=address, download=f"irodori-{entry.number}.{kind}")
 
     def _say(self, sentence: str, is_error: bool) -> None:
         self.status.text = sentence
@@ -264,6 +269,12 @@ class Studio:
         """Ends the session; the page loads again with an empty one."""
         self.desk.service.store.remove(self.desk.session.id)
         ui.navigate.reload()
+
+
+def _link(text: str) -> Element:
+    link = ui.element("a").classes("button")
+    link._text = text
+    return link
 
 
 def _shortcuts() -> ui.dialog:

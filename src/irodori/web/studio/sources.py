@@ -66,7 +66,7 @@ class Sources:
         with ui.element("div").classes("picture reference").props("data-drop=reference"):
             _image(self._address(f"references/{index}.png", picture), name)
             mark = ui.element("div").classes("mark").props('aria-hidden="true"')
-        with ui.element("div").classes("row"):
+        with ui.element("div").classes("line"):
             if "uses" in self.desk.takes:
                 options = {"": "All parts"} | {part: part.capitalize() for part in PART_NAMES}
                 select_field(f"{name} is for", options, picture.part, lambda part, index=index: self._name(index, part))

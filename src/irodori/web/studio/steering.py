@@ -9,13 +9,22 @@ from nicegui import background_tasks, ui
 
 from irodori.web.studio.colors import Colors
 from irodori.web.studio.desk import INPUTS, WISH, Desk
-from irodori.web.studio.elements import button, heading, note, number_field, range_field, select_field, switch_field
-from irodori.web.studio.elements import text_field
+from irodori.web.studio.elements import (
+    button,
+    heading,
+    note,
+    number_field,
+    range_field,
+    select_field,
+    set_props,
+    switch_field,
+    text_field,
+)
 from irodori.web.studio.words import Words
 
-SURE = 0.5
+SURE = 0.6
 """From here on a tag that the model reads in a reference gets a slider."""
-MOST_TAGS = 14
+MOST_TAGS = 12
 SIZES = ("64", "128", "192", "256", "384", "512", "768", "1024")
 LINES = {"keep": "Your lines", "model": "The model's", "none": "None"}
 
@@ -30,9 +39,10 @@ class Steering:
             bar = ui.element("div").classes("tabs").props('role="tablist"')
             self.bodies: dict[str, Any] = {}
             self.tabs: dict[str, Any] = {}
+            self.panels: dict[str, Any] = {}
             for name, panel in panels.items():
                 with ui.element("div").classes("scroll").props(f'role="tabpanel" aria-label="{name}"') as body:
-                    panel(desk)
+                    self.panels[name] = panel(desk)
                 self.bodies[name] = body
             with bar:
                 for name in panels:
@@ -48,7 +58,9 @@ class Steering:
         self.desk.session.page["tab"] = name
         for other, body in self.bodies.items():
             body.classes(add="" if other == name else "hidden", remove="hidden" if other == name else "")
-            self.tabs[other].props(f'aria-selected="{"true" if other == name else "false"}"')
+            set_props(self.tabs[other], aria_selected="true" if other == name else "false")
+        if name == "Colors":
+            self.panels[name].refresh()
 
 
 class Tags:
@@ -59,7 +71,7 @@ class Tags:
         self.body = ui.element("div")
         self.read: dict[str, float] = {}
         self.known: tuple[str, ...] = ()
-        self._seen: Any = None
+        self._last: Any = None
         desk.listen(INPUTS, self.refresh)
         desk.listen(WISH, self.build)
         self.build()
@@ -69,8 +81,8 @@ class Tags:
         """Reads the references again, in the background, if they or the model are others."""
         inputs = self.desk.session.inputs
         seen = inputs.model, tuple(reference.path for reference in inputs.references)
-        if seen != self._seen:
-            self._seen = seen
+        if seen != self._last:
+            self._last = seen
             background_tasks.create(self._read())
 
     async def _read(self) -> None:
@@ -94,37 +106,39 @@ class Tags:
             if "tags" not in self.desk.takes:
                 note(f"{self.desk.session.inputs.model} takes no tags. Choose irodori-base, or a model of TagGAN.")
                 return
-            self._set()
-            self._seen_tags()
-            heading("Any other")
+            heading("Ask for")
             with ui.element("datalist").props("id=known-tags"):
                 for tag in self.known:
                     ui.element("option").props(f'value="{_readable(tag)}"')
-            text_field("Find a tag, such as blue hair", "", self._add, options="known-tags")
+            text_field("A tag, such as blue hair", "", self._add, options="known-tags")
+            self._set()
+            self._seen_tags()
 
     def _set(self) -> None:
-        heading("Asked for")
-        tags = self.desk.wish.tags
-        for tag, value in tags.items():
+        for tag, value in self.desk.wish.tags.items():
             with ui.element("div").classes("tag set"):
                 ui.label(_readable(tag)).classes("name")
                 button("Take back", lambda tag=tag: self._remove(tag), label=f"Take back {_readable(tag)}", kind="link")
                 self._slider(tag, value)
-        if not tags:
-            note("Nothing yet: move a slider, or find a tag.")
 
     def _seen_tags(self) -> None:
         heading("Seen in the references")
-        seen = sorted(self.read.items(), key=lambda pair: (pair[0].rpartition("_")[2], -pair[1]))
-        strongest = sorted(seen, key=lambda pair: -pair[1])[:MOST_TAGS]
-        shown = [pair for pair in seen if pair in strongest and pair[0] not in self.desk.wish.tags]
-        for tag, value in shown:
-            with ui.element("div").classes("tag"):
-                ui.label(_readable(tag)).classes("name")
-                ui.label(f"{value:.0%}").classes("share")
-                self._slider(tag, 0.0)
-        if not shown:
-            note("None: add a reference.")
+        free = [tag for tag in self.read if tag not in self.desk.wish.tags]
+        parts: dict[str, list[str]] = {}
+        for tag in sorted(free, key=lambda tag: -self.read[tag])[:MOST_TAGS]:
+            parts.setdefault(tag.rpartition("_")[2], []).append(tag)
+        for part in sorted(parts):
+            ui.html(part.capitalize(), tag="h3", sanitize=False).classes("part")
+            for tag in parts[part]:
+                self._seen(tag)
+        if not free:
+            note("Nothing more." if self.read else "Nothing yet: add a reference.")
+
+    def _seen(self, tag: str) -> None:
+        with ui.element("div").classes("tag"):
+            ui.label(_readable(tag.rpartition("_")[0] or tag)).classes("name")
+            ui.label(f"{self.read[tag]:.0%}").classes("share")
+            self._slider(tag, self.read[tag])
 
     def _slider(self, tag: str, value: float) -> None:
         high = 3.0 if self.desk.system == "taggan" else 1.0
@@ -235,6 +249,6 @@ class More:
 
 
 def _labeled(text: str, value: float, action: Callable[[Any], Any]) -> None:
-    with ui.element("div").classes("tag"):
+    with ui.element("div").classes("tag plain"):
         ui.label(text).classes("name")
         range_field(text, value, action)

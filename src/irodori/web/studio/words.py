@@ -48,7 +48,7 @@ class Words:
                 return
             for number, draft in enumerate(self.drafts):
                 self._edit(number, draft)
-            with ui.element("div").classes("row"):
+            with ui.element("div").classes("line"):
                 button("One more", self._more)
                 button("Show regions", self._show)
                 button("Apply", self._apply, kind="primary")

@@ -15,29 +15,25 @@ from irodori.weights import DEFAULT
 @click.option("--port", default=8642, show_default=True, type=click.IntRange(0, 65535), help="0: any that is free.")
 @click.option(
     "--model", "models", multiple=True, default=(DEFAULT,), show_default=True,
-    help="Shipped name, file, folder or hub repository; again for more.  The first is used unless another is asked for.",
+    help="Shipped name, file, folder or hub repository; again for more.  The first is the usual one.",
 )  # fmt: skip
 @click.option(
     "--token", default="", envvar="IRODORI_TOKEN", show_envvar=True, help="What every request must carry; 16 and more."
 )
 @click.option("--name", "names", multiple=True, help="A host name that the server is called by, beside addresses.")
 @click.option("--queue", default=16, show_default=True, type=click.IntRange(0, 10000), help="Colorings that may wait.")
+@click.option("--timeout", default=60.0, show_default=True, type=click.FloatRange(0.1), help="Seconds for one of them.")
 @click.option(
-    "--timeout", default=60.0, show_default=True, type=click.FloatRange(0.1), help="Seconds that one may take."
+    "--max-pixels", default=24.0, show_default=True, type=click.FloatRange(0.001, 64), help="Millions, of a picture."
 )
 @click.option(
-    "--max-pixels", default=24, show_default=True, type=click.FloatRange(0.001, 64), help="Millions, of a picture."
+    "--max-upload", default=64.0, show_default=True, type=click.FloatRange(0.001), help="Megabytes of a request."
 )
 @click.option(
-    "--max-upload", default=64, show_default=True, type=click.FloatRange(0.001), help="Megabytes of a request."
-)
-@click.option(
-    "--max-disk", default=4000, show_default=True, type=click.FloatRange(1), help="Megabytes of all sessions."
+    "--max-disk", default=4000.0, show_default=True, type=click.FloatRange(1), help="Megabytes of all sessions."
 )
 @click.option("--sessions", default=200, show_default=True, type=click.IntRange(1), help="Most sessions at a time.")
-@click.option(
-    "--expire", default=24.0, show_default=True, type=click.FloatRange(0.001), help="Idle hours of a session."
-)
+@click.option("--expire", default=24.0, show_default=True, type=click.FloatRange(0.001), help="Hours a session idles.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--half", is_flag=True, help="Large systems: 16-bit numbers, half the memory.")
 @click.option("--offload", is_flag=True, help="Large systems: on the GPU only what works.")

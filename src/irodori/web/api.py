@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 
+from irodori.web.errors import MissingError
 from irodori.web.metrics import CONTENT_TYPE, Metrics
 from irodori.web.schemas import (
     ColorizeWish,
@@ -236,7 +237,7 @@ async def _fill(
 
 def _picture(picture: Picture | None) -> Response:
     if picture is None:
-        return Response(status_code=404)
+        raise MissingError("there is no sketch yet: send one first")
     return Response(picture.path.read_bytes(), media_type="image/png")
 
 

@@ -106,7 +106,11 @@ async def _invalid(request: Request, error: Any) -> JSONResponse:
 
 async def _refused(request: Request, error: Any) -> JSONResponse:
     detail = str(error.detail)
-    known = {404: f"there is nothing at {request.url.path}: see /openapi.json", 405: "this address takes other methods"}
+    known = {
+        400: f"the request cannot be used ({detail[:1].lower()}{detail[1:].rstrip('.')}): see /openapi.json",
+        404: f"there is nothing at {request.url.path}: see /openapi.json",
+        405: f"{request.method} cannot be used at {request.url.path}: see /openapi.json",
+    }
     return answer(error.status_code, known.get(error.status_code, detail), error.headers)
 
 

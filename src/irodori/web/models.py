@@ -73,6 +73,5 @@ def _title(name: str) -> str:
     path = Path(name)
     if not path.exists() or name in shipped() | downloaded():
         return name
-    return (
-        path.resolve().name if path.is_dir() else path.stem if path.name != WEIGHTS_FILE else path.resolve().parent.name
-    )
+    folder = path if path.is_dir() else path.parent
+    return folder.resolve().name if path.is_dir() or path.name == WEIGHTS_FILE else path.stem

@@ -60,12 +60,12 @@ class MaskWish(Wish):
 
     def options(self, painted: dict[str, str]) -> MaskOptions:
         """painted: the files of masks that were sent, by picture; InputError for one that was not."""
-        for name in ("sketch", "reference"):
-            if getattr(self, name) == "painted" and name not in painted:
-                raise InputError(f"there is no painted mask of the {name}: send one, or use auto")
-        sources = {
-            name: painted[name] if getattr(self, name) == "painted" else AUTO for name in ("sketch", "reference")
-        }
+        sources = dict.fromkeys(("sketch", "reference"), AUTO)
+        for name in sources:
+            if getattr(self, name) == "painted":
+                if name not in painted:
+                    raise InputError(f"there is no painted mask of the {name}: send one, or use auto")
+                sources[name] = painted[name]
         return MaskOptions(
             **sources, sketch_threshold=self.sketch_threshold, reference_threshold=self.reference_threshold
         )

@@ -41,7 +41,10 @@ SHORTCUTS = {
     "Right click": "Remove the hint under the pointer",
     "?": "This list",
 }
-FORMATS = {"png": "PNG", "webp": "WebP", "jpeg": "JPEG", "ora": "OpenRaster, layers", "psd": "Photoshop, layers", "json": "Recipe, JSON"}
+FORMATS = {
+    "png": "PNG", "webp": "WebP", "jpeg": "JPEG", "ora": "OpenRaster, layers", "psd": "Photoshop, layers",
+    "json": "Recipe, JSON",
+}  # fmt: skip
 
 
 def add_studio(app: FastAPI, service: Service) -> None:

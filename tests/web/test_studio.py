@@ -17,8 +17,8 @@ from servers import colors, drawing
 
 PROGRAM = shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
 ]  # fmt: skip
 PATIENCE = 60_000
 
@@ -90,11 +90,20 @@ class Page:
         return Path(caught.value.path()), caught.value.suggested_filename
 
 
-@pytest.fixture
-def studio(browser, address):
+@pytest.fixture(scope="module")
+def opened(browser, address):
     page = Page(browser, address)
     yield page
     page.context.close()
+
+
+@pytest.fixture
+def studio(opened):
+    """The page, empty; loading it is what takes longest, so all tests share one."""
+    if opened.page.get_attribute(".easel", "data-shown") != "0":
+        opened.page.click("button:has-text('Start over')")
+        opened.page.wait_for_selector(".easel[data-shown='0'] >> text=Drop a sketch here")
+    return opened
 
 
 @pytest.fixture(scope="module")
@@ -108,10 +117,12 @@ def files(tmp_path_factory):
 
 
 DROP = """([names, contents]) => {
-  const files = new DataTransfer();
-  names.forEach((name, place) => files.items.add(new File([new Uint8Array(contents[place])], name, { type: "image/png" })));
-  const target = document.querySelector(".easel-canvas");
-  for (const type of ["dragover", "drop"]) target.dispatchEvent(new DragEvent(type, { dataTransfer: files, bubbles: true, cancelable: true }));
+  const dataTransfer = new DataTransfer();
+  names.forEach((name, place) =>
+    dataTransfer.items.add(new File([new Uint8Array(contents[place])], name, { type: "image/png" })));
+  const options = { dataTransfer, bubbles: true, cancelable: true };
+  for (const type of ["dragover", "drop"])
+    document.querySelector(".easel-canvas").dispatchEvent(new DragEvent(type, options));
 }"""
 
 
@@ -164,9 +175,8 @@ def test_an_artists_way_through_it(studio, files, address, tmp_path):
     assert page.is_visible("text=#2060c0")
 
     assert studio.faults == []
-    assert {url.split("/")[2] for url in studio.asked if not url.startswith(("data:", "blob:"))} == {
-        address.split("/")[2]
-    }
+    asked = {url.split("/")[2] for url in studio.asked if not url.startswith(("data:", "blob:"))}
+    assert asked == {address.split("/")[2]}
 
 
 def test_colors_sources_and_comparison(studio, files):
@@ -225,26 +235,25 @@ def test_what_goes_wrong_is_said_and_the_work_stays(studio, files):
     page.click("button[aria-label='Mask (M)']")
     page.wait_for_selector(".status.error:has-text('takes no masks')")
     page.keyboard.press("?")
-    assert page.is_visible("text=Undo, redo")
+    page.wait_for_selector("text=Undo, redo")
     page.click("button:has-text('Close')")
-    page.click("button[aria-label^='Start over'], button[aria-label^='End this work']")
-    page.wait_for_selector("text=Drop a sketch here")
 
 
-def test_it_follows_the_system_into_the_dark_and_fits_the_window(browser, address):
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, color_scheme="dark")
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE)
-    page.goto(address)
-    page.wait_for_selector(".easel")
-    assert page.evaluate("getComputedStyle(document.querySelector('.bar')).backgroundColor") == "rgb(42, 42, 42)"
+def test_it_follows_the_system_into_the_dark_and_fits_the_window(studio):
+    page = studio.page
+    bar = "getComputedStyle(document.querySelector('.bar')).backgroundColor"
+    assert page.evaluate(bar) == "rgb(242, 242, 242)"
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(f"{bar} === 'rgb(42, 42, 42)'")
     assert page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [1280, 800]
-    named = page.evaluate(
+    nameless = page.evaluate(
         "[...document.querySelectorAll('button, input, select, [role=slider], canvas')]"
         ".filter(e => !(e.innerText || e.ariaLabel || e.placeholder)).map(e => e.outerHTML)"
     )
-    assert named == []
+    assert nameless == []
+    page.click("button[aria-label^='Theme']")  # dark, whatever the system says
+    page.emulate_media(color_scheme="light")
+    page.wait_for_selector(".status:has-text('Dark')")
+    assert page.evaluate(bar) == "rgb(42, 42, 42)"
     page.click("button[aria-label^='Theme']")
-    page.click("button[aria-label^='Theme']")
-    page.wait_for_function("getComputedStyle(document.querySelector('.bar')).backgroundColor === 'rgb(242, 242, 242)'")
-    context.close()
+    page.wait_for_function(f"{bar} === 'rgb(242, 242, 242)'")

@@ -27,6 +27,7 @@ class Desk:
         self.busy = False
         self.origin: dict[str, float] | None = None
         self._again: str | None = None
+        self._good = session.wish
         self._listeners: dict[str, list[Callable[[], Any]]] = {INPUTS: [], RESULT: [], WISH: []}
         self.say: Callable[[str, bool], None] = lambda sentence, is_error: None
         self.working: Callable[[bool], None] = lambda busy: None
@@ -104,7 +105,9 @@ class Desk:
             while self._again is not None:
                 gesture, self._again = self._again, None
                 self._keep(await self.service.colorize(self.session, self.wish), gesture)
-        except Exception as error:
+        except Exception as error:  # what cannot be colored is not kept as a wish: the next one would fail with it
+            self._again, self.session.wish = None, self._good
+            self.tell(WISH)
             self.fail(error)
         finally:
             self.busy = False
@@ -119,7 +122,7 @@ class Desk:
         dropped = set(self.session.entries) - {*past, entry.number}
         page |= {"timeline": [*past, entry.number], "shown": entry.number, "gesture": gesture}
         self.session.drop(dropped)
-        self.origin = None
+        self.origin, self._good = None, entry.wish
         self.tell(RESULT)
         queue = f"{entry.seconds * 1000:.0f} ms" if entry.seconds < 1 else f"{entry.seconds:.1f} s"
         self.say(" ".join([f"Colored in {queue}.", *entry.notices]), False)
@@ -138,6 +141,7 @@ class Desk:
         """Shows a result of the timeline, with the inputs and options that it was made with."""
         entry = self.session.entry(number)
         self.session.restore(entry)
+        self._good = entry.wish
         self.session.page |= {"shown": number, "gesture": ""}
         self.origin = None
         self.tell(INPUTS, WISH, RESULT)
@@ -206,6 +210,6 @@ class Desk:
         if "uses" not in self.takes:
             references = tuple(replace(one, part="") for one in self.session.inputs.references)
             self.session.change(references=references)
-        self.session.wish = self.wish.changed(**kept)
+        self.session.wish = self._good = self.wish.changed(**kept)
         self.tell(INPUTS, WISH)
         await self.color()

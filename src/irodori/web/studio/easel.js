@@ -430,6 +430,7 @@ export default {
 
     async send(files, kind, part = "") {
       let has_sketch = Boolean(this.sketch);
+      let count = 0;
       this.state = "sending";
       for (const file of files) {
         const wanted = kind === "any" ? (has_sketch ? "reference" : "sketch") : kind;
@@ -437,11 +438,12 @@ export default {
           ? await this.request("PUT", "sketch", { sketch: file })
           : await this.request("POST", "references", { reference: file, part });
         if (!sent) break;
+        count += 1;
         has_sketch ||= wanted === "sketch";
         if (kind === "sketch") break;
       }
       this.state = "";
-      this.$emit("sent", {});
+      if (count) this.$emit("sent", {});
     },
 
     async request(method, address, fields) {

@@ -283,7 +283,7 @@ def test_an_error_that_nobody_foresaw(start, monkeypatch):
     session = begin(client)
 
     def broken(*_):
-        raise RuntimeError("a secret path: /home/ann")
+        raise RuntimeError("a secret path: /secret/ann")
 
     monkeypatch.setattr(service_module.Service, "result", broken)
     answer = refused(client.post(f"{SESSIONS}/{session}/colorize", json={}), 500, "something went wrong")

@@ -52,6 +52,6 @@ def command(
         raise MissingPackageError(
             f"the server needs one more package ({error.name}): pip install 'irodori[studio]'"
         ) from error
-    sizes = {"max_pixels": max_pixels, "max_upload": max_upload, "max_disk": max_disk}
-    chosen = Settings(**settings, **{name: int(value * MEGABYTE) for name, value in sizes.items()}, idle=expire * 3600)
+    settings |= {"max_pixels": int(max_pixels * MEGABYTE), "max_upload": int(max_upload * MEGABYTE)}
+    chosen = Settings(**settings, max_disk=int(max_disk * MEGABYTE), idle=expire * 3600)
     serve(chosen, lambda address: click.echo(f"irodori is at {address}  (Ctrl+C ends it)"), studio=not api_only)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 
@@ -33,8 +33,8 @@ MIME = {
 }  # fmt: skip
 KEEP = {"Cache-Control": "private, max-age=86400, immutable"}
 """Of what never changes under its address."""
-PICTURE = {200: {"content": {"image/png": {}}, "description": "A picture."}}
-ERRORS = {
+PICTURE: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}, "description": "A picture."}}
+ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"description": text, "content": {"application/json": {"example": {"error": "one sentence"}}}}
     for code, text in {
         400: "Something that cannot be used.", 401: "No token, or a wrong one.", 404: "No such thing, or not any more.",

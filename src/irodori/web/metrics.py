@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,7 +17,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        here = {"registry": self.registry}
+        here: dict[str, Any] = {"registry": self.registry}
         self.requests = Counter("irodori_requests", "Answers by route and code.", ["method", "route", "code"], **here)
         self.request_seconds = Histogram(
             "irodori_request_seconds", "Time to the whole answer.", ["route"], buckets=BUCKETS, **here

@@ -108,8 +108,8 @@ class ColorizeWish(Wish):
             snap=self.snap,
             tags=dict(self.tags),
             text=tuple(text.edit() for text in self.text),
-            masks=self.masks and self.masks.options(painted),
-            sampling=self.sampling and Sampling(**self.sampling.model_dump()),
+            masks=None if self.masks is None else self.masks.options(painted),
+            sampling=None if self.sampling is None else Sampling(**self.sampling.model_dump()),
         )
 
     def changed(self, **changes: Any) -> ColorizeWish:

@@ -263,10 +263,9 @@ class Studio:
 
     def switch_theme(self) -> None:
         """To the next of: as the system has it, dark, light."""
-        page = self.desk.session.page
-        page["dark"] = {None: True, True: False, False: None}[page.get("dark")]  # type: ignore[index]
-        self.theme.set_value(page["dark"])
-        self._say({None: "As the system.", True: "Dark.", False: "Light."}[page["dark"]], False)
+        following = {None: True, True: False, False: None}
+        self.theme.value = self.desk.session.page["dark"] = following[self.theme.value]
+        self._say({None: "As the system.", True: "Dark.", False: "Light."}[self.theme.value], False)
 
     def start_over(self) -> None:
         """Ends the session; the page loads again with an empty one."""

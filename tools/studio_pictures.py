@@ -52,7 +52,7 @@ def shoot(page: Page, name: str) -> None:
 
 def tags_picture(page: Page) -> None:
     fill(page, "ponytail")
-    ask(page, "blue hair")
+    ask(page, "blue clothes")
     page.click("button[aria-label='Source (S)']")
     box = page.locator(".easel-canvas").bounding_box()
     assert box is not None

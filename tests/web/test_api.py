@@ -9,6 +9,7 @@ from PIL import Image
 
 from irodori.editing.recipe import read_recipe
 from irodori.inference.colorizer import Colorizer
+from irodori.systems.irodori.system import Irodori
 from irodori.web.service import KINDS, LAYERED_KINDS
 from servers import begin, color, colors, drawing, file_of, pixels
 
@@ -33,18 +34,24 @@ def test_a_one_shot_leaves_nothing(start, tmp_path):
     assert server.service.store.sessions == {}
 
 
-def test_a_session_encodes_once(start, monkeypatch):
-    client, server = start()
+def test_a_session_encodes_once(client, monkeypatch):
+    calls = []
+    for name in ("encode_sketch", "encode_references"):
+        real = getattr(Irodori, name)
+
+        def counted(self, *arguments, name=name, real=real, **more):
+            calls.append(name)
+            return real(self, *arguments, **more)
+
+        monkeypatch.setattr(Irodori, name, counted)
     session = begin(client)
     color(client, session)
-    (warm,) = server.service._warm.values()
-    codes = warm.colorizer._sketch_code, warm.colorizer._reference_code
+    assert sorted(calls) == ["encode_references", "encode_sketch"]
     color(client, session, tags={"red_hair": 1})
-    assert (warm.colorizer._sketch_code, warm.colorizer._reference_code) == codes
+    assert len(calls) == 2
     client.post(f"/api/sessions/{session}/references", files={"reference": file_of(colors(5))})
     color(client, session)
-    assert warm.colorizer._sketch_code is codes[0]
-    assert warm.colorizer._reference_code is not codes[1]
+    assert calls[2:] == ["encode_references"]
 
 
 def test_sessions_do_not_mix(client):

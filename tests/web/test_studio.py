@@ -129,7 +129,7 @@ DROP = """([names, contents]) => {
 def test_an_artists_way_through_it(studio, files, address, tmp_path):
     page = studio.page
     # Load, and drop files: the first is the sketch, the second a reference.
-    assert page.is_visible("text=Drop a sketch here")
+    page.wait_for_selector("text=Drop a sketch here")
     contents = [list((files / name).read_bytes()) for name in ("sketch.png", "first.png")]
     studio.after(lambda: page.evaluate(DROP, [["sketch.png", "first.png"], contents]))
     page.wait_for_selector("img[alt='Reference 1']")
@@ -230,7 +230,7 @@ def test_what_goes_wrong_is_said_and_the_work_stays(studio, files):
     page.press("input[placeholder^='A tag']", "Enter")
     page.wait_for_selector(".status.error:has-text('did you mean')")
     page.click("role=tab[name='Words']")
-    assert page.is_visible("text=takes no words")
+    page.wait_for_selector("text=takes no words")
     assert page.get_attribute("button[aria-label='Mask (M)']", "aria-pressed") == "false"
     page.click("button[aria-label='Mask (M)']")
     page.wait_for_selector(".status.error:has-text('takes no masks')")
@@ -248,7 +248,7 @@ def test_it_follows_the_system_into_the_dark_and_fits_the_window(studio):
     assert page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [1280, 800]
     nameless = page.evaluate(
         "[...document.querySelectorAll('button, input, select, [role=slider], canvas')]"
-        ".filter(e => !(e.innerText || e.ariaLabel || e.placeholder)).map(e => e.outerHTML)"
+        ".filter(e => !(e.innerText || e.ariaLabel || e.placeholder || e.labels?.[0]?.innerText)).map(e => e.outerHTML)"
     )
     assert nameless == []
     page.click("button[aria-label^='Theme']")  # dark, whatever the system says

@@ -9,6 +9,14 @@ class InputError(IrodoriError):
     """An image, a folder or an argument that cannot be used."""
 
 
+class FormatError(InputError):
+    """A file that is no picture, or one of a kind that is not read."""
+
+
+class SizeError(InputError):
+    """A picture with more pixels than are allowed."""
+
+
 class ConfigError(IrodoriError):
     """An unknown key, a wrong type or a value out of range in a configuration."""
 

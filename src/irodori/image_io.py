@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from irodori.errors import InputError
+from irodori.errors import FormatError, InputError, SizeError
 from irodori.image import Pixels
 
 logger = logging.getLogger(__name__)
@@ -152,11 +152,11 @@ def _explained(name: str) -> Iterator[None]:
     except InputError:
         raise
     except UnidentifiedImageError:
-        raise InputError(
+        raise FormatError(
             f"{name} is not a readable {_FORMAT_NAMES} picture, whatever its name says: export it again as PNG"
         ) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(f"{name} claims to be far too large to decode: shrink it or export it again") from error
+        raise SizeError(f"{name} claims to be far too large to decode: shrink it or export it again") from error
     except Exception as error:  # a damaged file can raise anything in a decoder, from struct.error to ZeroDivisionError
         raise InputError(f"{name} is damaged or incomplete ({_reason(error)}): copy or export it again") from error
 
@@ -180,7 +180,7 @@ def _check_size(size: tuple[int, int], name: str, max_pixels: int) -> None:
 def _check_not_too_large(size: tuple[int, int], name: str, max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
-        raise InputError(
+        raise SizeError(
             f"{name} is {width}×{height} pixels: more than the limit of {max_pixels / 1e6:g} million pixels, shrink it"
         )
 

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "convert": ("irodori.cli.convert", "Turn published weights into weights of irodori."),
     "benchmark": ("irodori.cli.benchmark", "Build the benchmark, run methods on it, score and compare them."),
     "study": ("irodori.cli.study", "Let people choose between two methods, and rank by their choices."),
+    "serve": ("irodori.cli.serve", "Open the studio in a browser, and an API for programs."),
     "models": ("irodori.cli.models", "List the models that are at hand."),
     "doctor": ("irodori.cli.doctor", "Check this installation."),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
@@ -75,9 +76,13 @@ class Colorizer:
         if self.device.type == "cpu":
             self.system.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.name, self.source = name or system.name, source
+        self._forget()
+
+    def _forget(self) -> None:
+        """Neither sketch nor references."""
         self._sketch: PreparedSketch | None = None
         self._polarity: Polarity = "auto"
-        self._image_size = system.image_size
+        self._image_size = self.system.image_size
         self._references: tuple[Pixels, ...] = ()
         self._parts: tuple[str, ...] = ()
         self._uses: tuple[tuple[str, ...], ...] = ()
@@ -110,6 +115,12 @@ class Colorizer:
             announce(sentence)
         system = load_system(path, holding.dtype(target))
         return cls(system, _short_name(str(name), path), device, path, offload=offload)
+
+    def another(self) -> Colorizer:
+        """A colorizer of the same loaded system with a sketch and references of its own; the two take turns."""
+        twin = copy(self)
+        twin._forget()
+        return twin
 
     def save_pretrained(self, folder: str | Path) -> Path:
         """Writes ``model.safetensors`` into a folder, from which `from_pretrained` loads the same system again."""

@@ -46,11 +46,16 @@ def paint_hints(colors: Pixels, lines: Pixels, hints: tuple[Hint, ...]) -> Pixel
     for number, (row, column) in enumerate(places):
         owners.setdefault(int(regions[row, column]), []).append(number)
     first = int(regions.max()) + 1
+    owner = np.arange(first, dtype=np.int32)
+    shared: list[Regions] = []
     for region, numbers in owners.items():
         seeds = [(*places[number], first + number) for number in numbers]
-        mask = regions == region
-        several = len({hints[number].color for number in numbers}) > 1
-        regions[mask] = share_region(mask, seeds)[mask] if several else seeds[0][2]
+        if len({hints[number].color for number in numbers}) > 1:
+            shared.append(share_region(regions == region, seeds))
+        owner[region] = seeds[0][2]
+    regions = owner[regions]
+    for parts in shared:
+        np.copyto(regions, parts, where=parts > 0)
     flats = np.zeros((first + len(hints), 3), np.uint8)
     flats[first:] = [hint.color for hint in hints]
     lay_flats(colors, regions, flats, np.arange(len(flats)) >= first)

@@ -1,0 +1,142 @@
+"""The one thread that colors, and the bounded line of jobs before it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from irodori.web.errors import BusyError, ClosingError, GoneError, LateError
+from irodori.web.metrics import Metrics
+
+Value = TypeVar("Value")
+Gone = Callable[[], Awaitable[bool]]
+
+LOOK = 0.1
+"""Seconds between two looks whether someone who waits has gone."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """work: what is done.  future: where its value goes; canceled while it waits, it is dropped."""
+
+    work: Callable[[], Any]
+    future: Future[Any]
+
+
+class Worker:
+    """Runs jobs one after the other; a model is used by one thread alone.
+
+    A job that runs cannot be stopped: who gives up on it gets no value, and the next one starts after it.
+    """
+
+    def __init__(self, capacity: int, metrics: Metrics) -> None:
+        """capacity: jobs that may wait beside the one that runs."""
+        self.capacity, self.metrics = capacity, metrics
+        self._waiting: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._closed = self._running = False
+        self._usual = 1.0
+        self._thread = threading.Thread(target=self._work, name="irodori-worker", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait."""
+        return len(self._waiting)
+
+    @property
+    def closed(self) -> bool:
+        """Whether new jobs are refused."""
+        return self._closed
+
+    async def run(self, work: Callable[[], Value], timeout: float, gone: Gone | None = None) -> Value:
+        """The value of a job, which is dropped if `gone` says that nobody waits for it any more.
+
+        Raises BusyError, LateError after `timeout` seconds, GoneError, ClosingError, and what the job raises.
+        """
+        future = self._submit(work)
+        try:
+            return await self._wait(asyncio.wrap_future(future), timeout, gone)
+        finally:
+            self._drop(future)
+
+    def _submit(self, work: Callable[[], Value]) -> Future[Value]:
+        future: Future[Value] = Future()
+        with self._changed:
+            if self._closed:
+                raise ClosingError("the server is being shut down: try again when it is back")
+            if len(self._waiting) >= self.capacity + (not self._running):
+                self.metrics.jobs.labels("refused").inc()
+                raise BusyError(max(1, math.ceil(self._usual * (len(self._waiting) + 1))))
+            self._waiting.append(Job(work, future))
+            self._changed.notify()
+        return future
+
+    async def _wait(self, future: asyncio.Future[Value], timeout: float, gone: Gone | None) -> Value:
+        end = time.monotonic() + timeout
+        while not future.done():
+            left = end - time.monotonic()
+            if left <= 0:
+                self.metrics.jobs.labels("late").inc()
+                raise LateError(f"the coloring was not ready within {timeout:g} s: send a smaller picture or try later")
+            await asyncio.wait([future], timeout=min(LOOK, left))
+            if gone is not None and not future.done() and await gone():
+                self.metrics.jobs.labels("gone").inc()
+                raise GoneError("the client has gone")
+        if future.cancelled():
+            raise ClosingError("the server is being shut down: try again when it is back")
+        return future.result()
+
+    def _drop(self, future: Future[Any]) -> None:
+        """Takes a job out of the line, if it still waits there."""
+        if future.cancel():
+            with self._changed:
+                self._waiting = deque(job for job in self._waiting if job.future is not future)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._running = False
+                while not self._waiting:
+                    if self._closed:
+                        return
+                    self._changed.wait()
+                job = self._waiting.popleft()
+                self._running = True
+            if job.future.set_running_or_notify_cancel():
+                self._do(job)
+
+    def _do(self, job: Job) -> None:
+        start = time.monotonic()
+        try:
+            value = job.work()
+        except BaseException as error:  # whatever it is, whoever asked is told, and the thread lives
+            self.metrics.jobs.labels("failed").inc()
+            job.future.set_exception(error)
+        else:
+            seconds = time.monotonic() - start
+            self._usual += 0.2 * (seconds - self._usual)
+            self.metrics.jobs.labels("done").inc()
+            self.metrics.job_seconds.observe(seconds)
+            job.future.set_result(value)
+
+    def refuse(self) -> None:
+        """From now on: no new jobs, those that wait are dropped, the one that runs is finished."""
+        with self._changed:
+            self._closed = True
+            waiting, self._waiting = self._waiting, deque()
+            self._changed.notify_all()
+        for job in waiting:
+            job.future.cancel()
+
+    def close(self, timeout: float = 60.0) -> None:
+        """`refuse`, and waits for the job that runs."""
+        self.refuse()
+        self._thread.join(timeout)

@@ -52,7 +52,7 @@ def shoot(page: Page, name: str) -> None:
 
 def tags_picture(page: Page) -> None:
     fill(page, "ponytail")
-    ask(page, "blue clothes")
+    ask(page, "dark blue background")
     page.click("button[aria-label='Source (S)']")
     box = page.locator(".easel-canvas").bounding_box()
     assert box is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ from irodori.errors import ConfigError
 from irodori.image import pad_reference, pad_sketch
 from irodori.systems.base import EXACT, Attention, Guidance, Inputs, Noise, Output, Phase, System
 from irodori.systems.cnf.config import CNFConfig
-from irodori.systems.cnf.layers import InvertibleConv
+from irodori.systems.cnf.layers import InvertibleConv, OrthogonalDownsampling
 from irodori.systems.cnf.losses import Terms, flow_terms
 from irodori.systems.cnf.networks import Conditions, CouplingBlock, Encoded, Flow
 
@@ -94,6 +95,15 @@ class CNF(System):
             return torch.stack([block.attention_rows(x, given, queries) for block, x, given in found]).mean(0).float()
 
         return Attention(rows, (encoded.latent.shape[-2], encoded.latent.shape[-1]), grids)
+
+    def for_graphs(self) -> CNF:
+        """In the precision of its weights, and with the matrices that they make kept."""
+        copy = deepcopy(self)
+        copy.color_flow.is_exact = copy.sketch_flow.is_exact = False
+        for layer in copy.modules():
+            if isinstance(layer, (InvertibleConv, OrthogonalDownsampling)):
+                layer.settle()
+        return copy
 
     # -------------------------------------------------------------------------------------------------- exactness
 

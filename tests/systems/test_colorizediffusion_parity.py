@@ -16,9 +16,9 @@ import released
 from irodori.config import override
 from irodori.systems.colorizediffusion.blocks import Split
 from irodori.systems.colorizediffusion.conditions import Separation, Told
-from irodori.systems.colorizediffusion.published import config_of, fitted
 from irodori.systems.colorizediffusion.networks import Condition, size_label
 from irodori.systems.colorizediffusion.openclip import clip_tensors
+from irodori.systems.colorizediffusion.published import config_of, fitted
 from irodori.systems.colorizediffusion.release import our_name
 from irodori.systems.colorizediffusion.system import ColorizeDiffusion
 

@@ -1,4 +1,4 @@
-"""torch beside ONNX Runtime: ``python benchmarks/engines.py MODEL [SIZE...]``; prints a Markdown table, and differences.
+"""torch beside ONNX Runtime: ``python benchmarks/engines.py MODEL [SIZE...]``; prints a table, and differences.
 
 Times are those of the network alone, all three steps: the fastest fifth of some runs, one engine after the other, so
 that other work on the machine meets both.  Differences are those of the pictures of `examples`, in levels of 8 bit.

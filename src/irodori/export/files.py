@@ -12,7 +12,7 @@ from irodori.export.engine import prepare_graphs
 from irodori.export.onnx_files import Shape, describe_weights, export_system
 from irodori.image_io import write_whole
 from irodori.systems import load_system
-from irodori.weights import file_hash, resolve
+from irodori.weights import file_hash, resolve, short_name
 
 SUFFIX = ".onnx"
 
@@ -35,7 +35,7 @@ def write_model(
     """
     _check_output(output, in_parts)
     path = resolve(name, offline)
-    about = describe_weights(name if not Path(name).exists() else path.stem, read_header(path), file_hash(path))
+    about = describe_weights(short_name(name, path), read_header(path), file_hash(path))
     graphs = export_system(load_system(path), about, shape, in_parts=in_parts)
     if in_parts:
         output.mkdir(exist_ok=True)

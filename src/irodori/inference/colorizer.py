@@ -46,7 +46,7 @@ from irodori.inference.result import Result
 from irodori.systems import load_system
 from irodori.systems.base import Attention, Guidance, Masks, Noise, Sampling, System
 from irodori.systems.text import TextEdit
-from irodori.weights import WEIGHTS_FILE, file_hash, resolve
+from irodori.weights import WEIGHTS_FILE, file_hash, resolve, short_name
 
 DEVICES = ("auto", "cpu", "cuda")
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 64, 1024
@@ -115,7 +115,7 @@ class Colorizer:
         if sentence := check_holding(path, holding, target):
             announce(sentence)
         system = load_system(path, holding.dtype(target))
-        colorizer = cls(system, _short_name(str(name), path), device, path, offload=offload)
+        colorizer = cls(system, short_name(str(name), path), device, path, offload=offload)
         colorizer._engine = choose_engine(engine, colorizer.system, colorizer.weights_hash, target, announce)
         return colorizer
 
@@ -438,10 +438,3 @@ def check_lines(lines: str) -> None:
     """InputError for a line mode that does not exist."""
     if lines not in LINE_MODES:
         raise InputError(f"unknown line mode {lines!r}: use one of {', '.join(LINE_MODES)}")
-
-
-def _short_name(name: str, path: Path) -> str:
-    """What provenance calls the model: the name as given, but of a path only the last part, as folders are private."""
-    if not Path(name).exists():
-        return name
-    return path.resolve().parent.name if path.name == WEIGHTS_FILE else path.stem

@@ -1,7 +1,8 @@
 """torch beside ONNX Runtime: ``python benchmarks/engines.py MODEL [SIZE...]``; prints a table, and differences.
 
 Times are those of the network alone, all three steps: the fastest fifth of some runs, one engine after the other, so
-that other work on the machine meets both.  Differences are those of the pictures of `examples`, in levels of 8 bit.
+that other work on the machine meets both.  Differences are those of the drawings of `examples`, each with two
+references, in levels of 8 bit.
 """
 
 from __future__ import annotations
@@ -45,8 +46,9 @@ def differences(colorizer: Colorizer, engine: OnnxEngine) -> tuple[int, int, flo
     other = Colorizer(colorizer.system, device="cpu")
     other._engine = engine
     network, finished, shares = 0, 0, []
-    for sketch in sorted((EXAMPLES / "sketches").glob("*.png")):
-        for reference in sorted((EXAMPLES / "references").glob("*.png")):
+    references = sorted((EXAMPLES / "references").glob("*.png"))
+    for number, sketch in enumerate(sorted((EXAMPLES / "sketches").glob("*.png"))):
+        for reference in (references[number], references[number - 1]):
             found, wanted = other(sketch, reference), colorizer(sketch, reference)
             network = max(network, _most(found.network_image, wanted.network_image))
             finished = max(finished, _most(found.pixels, wanted.pixels))

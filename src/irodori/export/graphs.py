@@ -101,7 +101,8 @@ class Painter(nn.Module):
         self.codes = (sketch_code, reference_code)
 
     def pictures(self, *tensors: Tensor) -> dict[str, Tensor]:
-        return pictures_of(self.system.paint(*with_tensors(self.codes, tensors), NO_NOISE, Guidance()))
+        sketch_code, reference_code = with_tensors(self.codes, tensors)
+        return pictures_of(self.system.paint(sketch_code, reference_code, NO_NOISE, Guidance()))
 
     def forward(self, *given: Tensor) -> list[Tensor]:
         return list(self.pictures(*given).values())

@@ -25,8 +25,8 @@ def is_installed() -> bool:
 def import_onnxruntime() -> Any:
     """The module `onnxruntime`; MissingPackageError, naming the extra, where it is not installed.
 
-    Its builds (seen in 1.32) carry a telemetry client, which keeps an identifier in the user's cache from the import on,
-    unless this variable forbids it before.  Who wants that can set it to 0.
+    Its builds (seen in 1.32) carry a telemetry client, which from the import on keeps an identifier in the user's
+    cache, unless this variable forbids it before.  Who wants that can set it to 0.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:

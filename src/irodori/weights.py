@@ -68,6 +68,13 @@ def _from_hub(name: str, offline: bool) -> Path:
         raise WeightsError(f"{name}: not found {where} ({reason}); check the name and the connection") from error
 
 
+def short_name(name: str, path: Path) -> str:
+    """What provenance calls the model: the name as given, but of a path only the last part, as folders are private."""
+    if not Path(name).exists():
+        return name
+    return path.resolve().parent.name if path.name == WEIGHTS_FILE else path.stem
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 of a file, 64 hexadecimal digits."""
     with path.open("rb") as file:

@@ -17,14 +17,23 @@ RANKS = {
     **dict.fromkeys(["errors", "image", "image_io", "color", "config", "weights", "checkpoint"], 0),
     **dict.fromkeys(["nn", "losses", "data", "metrics"], 1),
     "systems": 2,
-    **dict.fromkeys(["training", "inference", "editing"], 3),
+    **dict.fromkeys(["training", "inference", "editing", "export"], 3),
     **dict.fromkeys(["benchmark", "evaluation"], 4),
     "web": 5,
     "cli": 6,
 }
 """Modules of the package and their ranks: each imports its own rank or lower."""
 
-NOT_AT_IMPORT = {"accelerate", "diffusers", "tensorboard", "torchvision", "transformers"}
+NOT_AT_IMPORT = {
+    "accelerate",
+    "diffusers",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "tensorboard",
+    "torchvision",
+    "transformers",
+}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

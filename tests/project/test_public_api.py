@@ -26,7 +26,8 @@ RECORDED = [
 ]
 
 COLORIZER = [
-    *("another", "checked_tags", "from_pretrained", "heatmap", "precision", "read_tags", "run", "save_pretrained"),
+    *("another", "checked_tags", "engine", "from_pretrained", "heatmap", "precision", "read_tags", "run"),
+    "save_pretrained",
     *("set_reference", "set_sketch", "tags", "weights_hash"),
 ]
 RESULT = [

@@ -104,6 +104,7 @@ def command(
     sweeps: tuple[str, ...],
     half: bool,
     offload: bool,
+    engine: str,
     overwrite: bool,
     offline: bool,
     as_json: bool,
@@ -131,7 +132,13 @@ def command(
     options = Options(**take_drawing(settings), **settings)
     jobs = plan_jobs(sketches, parse_references(references), output)
     colorizer = Colorizer.from_pretrained(
-        model, device=device, offline=offline, half=half, offload=offload, announce=announce
+        model,
+        device=device,
+        offline=offline,
+        half=half,
+        offload=offload,
+        engine=engine,
+        announce=announce,
     )
     return color_jobs(colorizer, jobs, options, sweeps, overwrite=overwrite, as_json=as_json, start=start)
 

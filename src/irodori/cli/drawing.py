@@ -50,7 +50,11 @@ def drawing_options(command: Command) -> Command:
 
 
 def memory_options(command: Command) -> Command:
-    """Adds --half and --offload."""
+    """Adds --half, --offload and --engine."""
+    command = click.option(
+        "--engine", type=click.Choice(["auto", "torch", "onnxruntime"]), default="auto", show_default=True,
+        help="What computes; auto: onnxruntime where it is faster and `irodori export MODEL` has prepared it.",
+    )(command)  # fmt: skip
     command = click.option("--offload", is_flag=True, help="Large systems: on the GPU only what works.")(command)
     return click.option("--half", is_flag=True, help="Large systems: 16-bit numbers, half the memory.")(command)
 

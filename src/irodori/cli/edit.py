@@ -51,6 +51,7 @@ def command(
     sweeps: tuple[str, ...],
     half: bool,
     offload: bool,
+    engine: str,
     show: bool,
     model: str | None,
     device: str,
@@ -97,7 +98,13 @@ def command(
     jobs = plan_jobs(*_inputs(recipe, result, sketches, references), output)
     try:
         colorizer = Colorizer.from_pretrained(
-            model or recipe.model, device=device, offline=offline, half=half, offload=offload, announce=announce
+            model or recipe.model,
+            device=device,
+            offline=offline,
+            half=half,
+            offload=offload,
+            engine=engine,
+            announce=announce,
         )
     except WeightsError as error:
         raise error if model else WeightsError(f"{error}; name the model of {result} with --model") from error

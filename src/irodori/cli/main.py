@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("irodori.cli.evaluate", "Measure a model on a data set."),
     "evaluate-tags": ("irodori.cli.evaluate_tags", "Measure how well a model reads tags."),
     "convert": ("irodori.cli.convert", "Turn published weights into weights of irodori."),
+    "export": ("irodori.cli.export", "Write a model as ONNX, or prepare it for ONNX Runtime."),
     "benchmark": ("irodori.cli.benchmark", "Build the benchmark, run methods on it, score and compare them."),
     "study": ("irodori.cli.study", "Let people choose between two methods, and rank by their choices."),
     "serve": ("irodori.cli.serve", "Open the studio in a browser, and an API for programs."),

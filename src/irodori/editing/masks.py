@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from irodori.errors import InputError
+from irodori.errors import InputError, MissingPackageError
+from irodori.export.runtime import import_onnxruntime
 from irodori.image import Pixels
 from irodori.image_io import read_image, to_gray
 
@@ -240,8 +241,8 @@ def _session(path: Path) -> Any:
     if not path.is_file():
         raise InputError(f"{path}: no such network; check the path")
     try:
-        import onnxruntime
-    except ImportError as error:
+        onnxruntime = import_onnxruntime()
+    except MissingPackageError as error:
         raise InputError(f"{path}: networks in ONNX need one more package: pip install onnxruntime") from error
     try:
         return onnxruntime.InferenceSession(str(path), providers=onnxruntime.get_available_providers())

@@ -20,6 +20,7 @@ from irodori.config import to_dict
 from irodori.data.vocabulary import color_of
 from irodori.editing.masks import MaskOptions, mask_of
 from irodori.errors import InputError
+from irodori.export.engine import OnnxEngine, check_engine, choose_engine
 from irodori.image import Geometry, Pixels, to_pixels
 from irodori.image_io import ImageSource, over_paper, read_image
 from irodori.inference.correspondence import Correspondence
@@ -44,9 +45,9 @@ from irodori.inference.memory import Holding, check_holding
 from irodori.inference.prepare import Polarity, PreparedSketch, prepare_sketch
 from irodori.inference.result import Result
 from irodori.systems import load_system
-from irodori.systems.base import Attention, Guidance, Masks, Noise, Output, Sampling, System
+from irodori.systems.base import Attention, Guidance, Masks, Noise, Sampling, System
 from irodori.systems.text import TextEdit
-from irodori.weights import WEIGHTS_FILE, file_hash, resolve
+from irodori.weights import WEIGHTS_FILE, file_hash, resolve, short_name
 
 DEVICES = ("auto", "cpu", "cuda")
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 64, 1024
@@ -76,6 +77,7 @@ class Colorizer:
         if self.device.type == "cpu":
             self.system.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.name, self.source = name or system.name, source
+        self._engine: System | OnnxEngine = self.system
         self._forget()
 
     def _forget(self) -> None:
@@ -100,21 +102,27 @@ class Colorizer:
         *,
         half: bool = False,
         offload: bool = False,
+        engine: str = "auto",
         announce: Callable[[str], None] = lambda sentence: None,
     ) -> Colorizer:
         """Loads shipped weights by name, a weight file, a folder with one, or a repository of the Hugging Face hub.
 
         half: 16-bit numbers, half the memory.  offload: parts of the system are on the device only while they work.
-        Both are for large systems.  announce: is told beforehand how much GPU memory a large system will need.
+        Both are for large systems.  engine: what computes, "torch", "onnxruntime" on the CPU, or "auto", the faster one
+        (`irodori.export.engine`).  announce: is told beforehand how much GPU memory a large system will need, and what
+        takes long.
         Raises WeightsError when there are no such weights or they are damaged, InputError for a device that is not
-        there or too small.
+        there or too small, or an engine that does not fit, MissingPackageError for one that is not installed.
         """
+        check_engine(engine)
         target, path = select_device(device), resolve(str(name), offline)
         holding = Holding(half=half, offload=offload)
         if sentence := check_holding(path, holding, target):
             announce(sentence)
         system = load_system(path, holding.dtype(target))
-        return cls(system, _short_name(str(name), path), device, path, offload=offload)
+        colorizer = cls(system, short_name(str(name), path), device, path, offload=offload)
+        colorizer._engine = choose_engine(engine, colorizer.system, colorizer.weights_hash, target, announce)
+        return colorizer
 
     def another(self) -> Colorizer:
         """A colorizer of the same loaded system with a sketch and references of its own; the two take turns."""
@@ -138,6 +146,11 @@ class Colorizer:
     def weights_hash(self) -> str:
         """SHA-256 of the weight file, empty for a system that never was one."""
         return file_hash(self.source) if self.source else ""
+
+    @property
+    def engine(self) -> str:
+        """What computes: "torch", or "onnxruntime"."""
+        return "onnxruntime" if isinstance(self._engine, OnnxEngine) else "torch"
 
     @property
     def precision(self) -> str:
@@ -241,7 +254,7 @@ class Colorizer:
         self.system.check_guidance(guidance)
         check_steering(lines, hints, snap)
         self._encode(geometry)
-        output: Output = self.system.paint(self._sketch_code, self._reference_code, Noise((seed,)), guidance)
+        output = self._engine.paint(self._sketch_code, self._reference_code, Noise((seed,)), guidance)
         return Result(
             network_image=to_pixels(geometry.crop(output.image)),
             drawing=self._sketch.lines,
@@ -340,10 +353,10 @@ class Colorizer:
         assert self._sketch is not None
         if self._sketch_input is None:
             self._sketch_input = self._network_input(geometry, self._sketch.lines)
-            self._sketch_code = self.system.encode_sketch(self._sketch_input)
+            self._sketch_code = self._engine.encode_sketch(self._sketch_input)
         if self._reference_code is None:
             references = [self._network_input(self._reference_geometry(one), one) for one in self._references]
-            self._reference_code = self.system.encode_references(references, like=self._sketch_input)
+            self._reference_code = self._engine.encode_references(references, like=self._sketch_input)
 
     def _network_input(self, geometry: Geometry, pixels: Pixels) -> Tensor:
         return geometry.apply(pixels).to(self.device)
@@ -364,7 +377,7 @@ class Colorizer:
             "polarity": self._polarity,
             "image_size": str(self._image_size),
             "seed": str(seed),
-        } | _given({"precision": self.precision})
+        } | _given({"precision": self.precision, "engine": self.engine.removeprefix("torch")})
 
 
 def select_device(name: str) -> torch.device:
@@ -436,10 +449,3 @@ def check_lines(lines: str) -> None:
     """InputError for a line mode that does not exist."""
     if lines not in LINE_MODES:
         raise InputError(f"unknown line mode {lines!r}: use one of {', '.join(LINE_MODES)}")
-
-
-def _short_name(name: str, path: Path) -> str:
-    """What provenance calls the model: the name as given, but of a path only the last part, as folders are private."""
-    if not Path(name).exists():
-        return name
-    return path.resolve().parent.name if path.name == WEIGHTS_FILE else path.stem

@@ -45,6 +45,8 @@ def blockwise_attention(
     query, key, padded = (
         F.pad(each, (0, width - each.shape[-1])).contiguous()[:, None] for each in (query, key, value)
     )
+    if torch.compiler.is_exporting():  # graphs hold for any size, so that the number of blocks cannot depend on it
+        return F.scaled_dot_product_attention(query, key, padded, scale=scale)[:, 0, :, : value.shape[-1]]
     rows = max(1, most_pairs // (len(key) * key.shape[2]))
     blocks = [F.scaled_dot_product_attention(q, key, padded, scale=scale) for q in query.split(rows, dim=2)]
     return torch.cat(blocks, dim=2)[:, 0, :, : value.shape[-1]]

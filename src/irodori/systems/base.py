@@ -193,6 +193,7 @@ class System(nn.Module, ABC):
     takes: ClassVar[frozenset[str]] = frozenset()  # kinds of `Guidance` that it understands
     keeps_references: ClassVar[bool] = False  # True: references come as they are, neither scaled nor padded
     is_large: ClassVar[bool] = False  # True: can work in 16 bit, and part by part
+    is_feed_forward: ClassVar[bool] = True  # False: paints in steps, with random numbers; no graph holds it
 
     def __init__(self, config: Any) -> None:
         super().__init__()
@@ -310,6 +311,13 @@ class System(nn.Module, ABC):
     @property
     def _reference_multiple(self) -> int:
         return 1 if self.keeps_references else self.size_multiple
+
+    def for_graphs(self) -> System:
+        """A system that paints the same, of operations that `irodori.export` has: itself, or a changed copy.
+
+        In its codes are tensors, in tuples, lists and dataclasses; all else in them serves attention alone.
+        """
+        return self
 
     def health(self, batch: Sample) -> dict[str, float]:
         """Figures beside the losses that the training loop logs; ConfigError when going on would be in vain."""

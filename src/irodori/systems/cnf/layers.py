@@ -89,6 +89,7 @@ class InvertibleConv(nn.Module):
         self.packed = nn.Parameter(torch.empty(channels, channels))
         self.register_buffer("order", torch.arange(channels))
         self.register_buffer("sign", torch.ones(channels))
+        self._settled: tuple[Tensor, Tensor] | None = None
         if not self.packed.is_meta:
             self.reset_parameters()
 
@@ -111,15 +112,23 @@ class InvertibleConv(nn.Module):
 
     def weight(self) -> Tensor:
         """W, ``(C, C)`` float64."""
+        if self._settled is not None:
+            return self._settled[0]
         lower, upper = self._factors()
         return (lower @ upper)[self.order]
 
     def inverse_weight(self) -> Tensor:
         """``W⁻¹ = U⁻¹ L⁻¹ Pᵀ``, ``(C, C)`` float64."""
+        if self._settled is not None:
+            return self._settled[1]
         lower, upper = self._factors()
         unpermuted = torch.eye(len(lower), dtype=lower.dtype, device=lower.device)[self.order].mT
         half = torch.linalg.solve_triangular(lower, unpermuted, upper=False, unitriangular=True)
         return torch.linalg.solve_triangular(upper, half, upper=True)
+
+    def settle(self) -> None:
+        """Keeps W and W⁻¹ as they are now: graphs cannot make them."""
+        self._settled = self.weight().detach(), self.inverse_weight().detach()
 
     def condition(self) -> float:
         """Largest over smallest singular value of W: how much more than others some errors grow; infinite if W is."""
@@ -142,6 +151,7 @@ class OrthogonalDownsampling(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.theta = nn.Parameter(haar_theta().repeat(channels, 1, 1))
+        self._settled: Tensor | None = None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return F.conv2d(x, self._kernel(x.dtype), stride=2, groups=x.shape[1]), x.new_zeros(len(x))
@@ -151,8 +161,14 @@ class OrthogonalDownsampling(nn.Module):
 
     def matrices(self) -> Tensor:
         """``(C, 4, 4)`` float64, orthogonal; columns are the pixels of a 2x2 block, row by row."""
+        if self._settled is not None:
+            return self._settled
         theta = self.theta.double()
         return torch.linalg.matrix_exp(theta - theta.mT)
+
+    def settle(self) -> None:
+        """Keeps the matrices as they are now: graphs cannot make them."""
+        self._settled = self.matrices().detach()
 
     def _kernel(self, dtype: torch.dtype) -> Tensor:
         """**reshape** of equations 3.20 and 3.21: ``(4C, 1, 2, 2)``."""

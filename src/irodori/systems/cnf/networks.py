@@ -102,7 +102,10 @@ class Flow(nn.Module):
 
     In evaluation mode it computes in float64, whatever the precision of its weights: where a coupling divides by a
     small scale it enlarges what rounding did before, and float32 alone would not bring back every picture to 1e-5.
+    is_exact: False keeps to the precision of the input, for graphs, whose runtimes have no convolutions in float64.
     """
+
+    is_exact = True
 
     def __init__(self, config: CNFConfig) -> None:
         super().__init__()
@@ -127,7 +130,7 @@ class Flow(nn.Module):
 
     def encode_stem(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """The part that no condition enters: the features before the first CCB, and their log-determinant."""
-        x = image if self.training else image.double()
+        x = image.double() if self.is_exact and not self.training else image
         log_det = x.new_zeros(len(x))
         for layer in self.stem:
             x, more = layer(x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -14,7 +15,7 @@ from irodori.image import pad_reference, pad_sketch
 from irodori.losses.correspondence import part_cross_entropy
 from irodori.systems.base import EXACT, Attention, Guidance, Inputs, Noise, Output, Phase, System
 from irodori.systems.cnf.config import CNFConfig
-from irodori.systems.cnf.layers import InvertibleConv
+from irodori.systems.cnf.layers import InvertibleConv, OrthogonalDownsampling
 from irodori.systems.cnf.losses import Terms, flow_terms
 from irodori.systems.cnf.networks import Conditions, CouplingBlock, Encoded, Flow
 
@@ -112,6 +113,15 @@ class CNF(System):
         blocks = [block for block in self.sketch_flow.blocks if isinstance(block, CouplingBlock)]
         found = zip(blocks, encoded.features, conditions, strict=True)
         return torch.stack([block.attention_rows(x, given, queries) for block, x, given in found])
+
+    def for_graphs(self) -> CNF:
+        """In the precision of its weights, and with the matrices that they make kept."""
+        copy = deepcopy(self)
+        copy.color_flow.is_exact = copy.sketch_flow.is_exact = False
+        for layer in copy.modules():
+            if isinstance(layer, (InvertibleConv, OrthogonalDownsampling)):
+                layer.settle()
+        return copy
 
     # -------------------------------------------------------------------------------------------------- exactness
 

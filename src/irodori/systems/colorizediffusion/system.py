@@ -40,6 +40,7 @@ class ColorizeDiffusion(System):
     keeps_references: ClassVar[bool] = True  # the encoder stretches them, and what was padded would be seen
 
     is_large: ClassVar[bool] = True
+    is_feed_forward: ClassVar[bool] = False
 
     unet: DenoisingUNet
     sketch_encoder: SketchEncoder

@@ -47,11 +47,15 @@ class Pyramid(nn.Module):
 
 
 class Code(NamedTuple):
-    """An encoded image.  fine: ``(B, c, H/4, W/4)``.  context: ``(B, H/8 * W/8, C)``.  grid: ``(H/8, W/8)``."""
+    """An encoded image.  fine: ``(B, c, H/4, W/4)``.  context: ``(B, H/8 * W/8, C)``."""
 
     fine: Tensor
     context: Tensor
-    grid: Grid
+
+    @property
+    def grid(self) -> Grid:
+        """``(H/8, W/8)``."""
+        return self.fine.shape[-2] // 2, self.fine.shape[-1] // 2
 
 
 class Join(nn.Module):
@@ -89,7 +93,7 @@ class Encoders(nn.Module):
         context = coarse.flatten(2).mT + domain
         for block in self.blocks:
             context = block(context, grid)
-        return Code(fine, context, grid)
+        return Code(fine, context)
 
 
 class Transported(NamedTuple):
@@ -188,8 +192,8 @@ class Transport(nn.Module):
     def _values(self, sources: Sources, labels: Tensor | None) -> tuple[Tensor, list[int]]:
         """Everything that travels, side by side: color, "empty", learned values, labels; and their widths."""
         count = sources.colors.shape[2]
-        empty = F.one_hot(torch.tensor(count - 1, device=sources.colors.device), count).to(sources.colors)
-        parts = [sources.colors, empty[:, None].expand(*sources.colors.shape[:2], count, 1), sources.values]
+        empty = F.pad(torch.zeros_like(sources.colors[:, :, 1:, :1]), (0, 0, 0, 1), value=1.0)  # the last token is
+        parts = [sources.colors, empty, sources.values]
         if labels is not None:
             padded = F.pad(labels, (0, 0, 0, count - labels.shape[1]))  # the empty token has no label
             parts.append(padded[:, None].expand(-1, self.num_heads, -1, -1))

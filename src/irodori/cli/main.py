@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "colorize": ("irodori.cli.colorize", "Color sketches after reference pictures."),
     "edit": ("irodori.cli.edit", "Go on from a colored drawing: change tags, hints, references."),
     "tags": ("irodori.cli.tags", "List the tags that a model sees in a picture."),
+    "palette": ("irodori.cli.palette", "Write the colors of pictures as a palette, or one palette as another."),
     "extract-sketch": ("irodori.cli.extract_sketch", "Make line drawings from pictures."),
     "prepare": ("irodori.cli.prepare", "Build a checked data set from pictures."),
     "train": ("irodori.cli.train", "Train a system."),

@@ -17,11 +17,12 @@ from tqdm import tqdm
 from irodori.editing.masks import MaskOptions
 from irodori.errors import InputError, IrodoriError
 from irodori.image import Pixels
-from irodori.image_io import read_metadata, write_image
+from irodori.image_io import write_image
 from irodori.inference.colorizer import Colorizer, check_image_size, check_lines, check_steering
 from irodori.inference.correspondence import Point
 from irodori.inference.finish import LineMode
-from irodori.inference.guidance import Color, Hint, color_tensor, describe, describe_drawing
+from irodori.inference.guidance import Color, Hint, Stroke, color_tensor, describe, describe_drawing, is_mask
+from irodori.inference.layer_files import read_notes
 from irodori.inference.plan import Job, check_side_pictures, plan_jobs, side_picture
 from irodori.inference.prepare import Polarity
 from irodori.inference.result import METADATA_KEY, Result
@@ -40,8 +41,8 @@ class Options:
     explain, grid, warped: the same for pictures of which part of the references colored which part of the sketch, of a
         grid over the references brought to the sketch, and of the references' colors before refinement.
     heatmap: the same for pictures of the regions that text edits find in the reference.
-    hints, palette, snap, tags, text, masks, sampling: see `Colorizer.run`; hints and mask files are for a single
-        sketch.
+    hints, hint_layer, palette, snap, snap_palette, tags, text, masks, sampling: see `Colorizer.run`; hints and mask
+        files are for a single sketch.
     """
 
     lines: LineMode = "keep"
@@ -53,9 +54,11 @@ class Options:
     explain: Path | None = None
     grid: Path | None = None
     warped: Path | None = None
-    hints: tuple[Hint, ...] = ()
+    hints: tuple[Hint | Stroke, ...] = ()
+    hint_layer: Path | None = None
     palette: tuple[Color, ...] = ()
     snap: bool = False
+    snap_palette: tuple[Color, ...] = ()
     tags: Mapping[str, float] = field(default_factory=dict)
     text: tuple[TextEdit, ...] = ()
     masks: MaskOptions | None = None
@@ -64,14 +67,24 @@ class Options:
 
     def __post_init__(self) -> None:
         check_lines(self.lines)
-        check_steering(self.lines, self.hints, self.snap)
+        check_steering(self.lines, self.hints or self.hint_layer, self.snaps)
         if self.image_size is not None:
             check_image_size(self.image_size)
 
     @property
+    def snaps(self) -> bool:
+        """Whether regions become flats."""
+        return self.snap or bool(self.snap_palette)
+
+    def words(self, parts: Sequence[str]) -> dict[str, str]:
+        """What the artist asks for, as provenance keeps it; parts: for each reference."""
+        steering = describe(self.hints, self.palette, self.snaps, parts, self.tags, self.snap_palette)
+        return steering | describe_drawing(self.text, self.masks, self.sampling)
+
+    @property
     def steering(self) -> dict[str, Any]:
         """What the artist asks for, as `Colorizer.run` takes it."""
-        names = ("hints", "palette", "snap", "tags", "text", "masks", "sampling")
+        names = ("hints", "hint_layer", "palette", "snap", "snap_palette", "tags", "text", "masks", "sampling")
         return {name: getattr(self, name) for name in names}
 
     @property
@@ -153,11 +166,13 @@ def run_jobs(
 
 def _check_guidance(colorizer: Colorizer, jobs: Sequence[Job], options: Options) -> None:
     """InputError for what would fail for every sketch alike."""
-    if options.hints and len(jobs) > 1:
+    if (options.hints or options.hint_layer) and len(jobs) > 1:
         raise InputError(f"hints are places in one drawing, but there are {len(jobs)} sketches: color it by itself")
     if options.masks and options.masks.files and len(jobs) > 1:
         raise InputError(f"a mask file is for one drawing, but there are {len(jobs)} sketches: color it by itself")
-    uses = next(((job.parts,) for job in jobs if any(job.parts)), ())
+    if any(job.masks for job in jobs[1:]):
+        raise InputError(f"masks are places in one drawing, but there are {len(jobs)} sketches: color it by itself")
+    uses = next((((part,),) for job in jobs[:1] for part in job.parts if part and not is_mask(part)), ())
     palette = color_tensor(options.palette)
     guidance = Guidance(palette=palette, uses=uses, text=options.text, sampling=options.sampling)
     colorizer.system.check_guidance(guidance)
@@ -215,9 +230,10 @@ class _Runner:
             "image_size": str(options.image_size or self.colorizer.system.image_size),
             "seed": str(options.seed),
             **input_hashes(job, self.hashes),
-            **describe(options.hints, options.palette, options.snap, job.parts, options.tags),
-            **describe_drawing(options.text, options.masks, options.sampling),
+            **options.words(job.parts),
             "mask_sha256": " ".join(content_hash(path) for path in options.masks.files) if options.masks else "",
+            "reference_mask_sha256": " ".join(mask_hashes(job)),
+            "hint_layer_sha256": content_hash(options.hint_layer) if options.hint_layer else "",
         }
 
     def _is_current(self, output: Path, wanted: dict[str, str], pictures: Iterable[Path]) -> bool:
@@ -261,6 +277,11 @@ def input_hashes(job: Job, known: dict[Path, str] | None = None) -> dict[str, st
     return {"sketch_sha256": content_hash(job.sketch), "reference_sha256": references}
 
 
+def mask_hashes(job: Job) -> list[str]:
+    """For each reference the SHA-256 of its mask, "-" without one; empty if none has one."""
+    return [content_hash(Path(part)) if is_mask(part) else "-" for part in job.parts] if job.masks else []
+
+
 def file_names(job: Job) -> dict[str, str]:
     """Names of the inputs for provenance, without their folders, which are private; those of references as JSON."""
     names = [path.name for path in job.references]
@@ -292,7 +313,7 @@ def _provenance(path: Path) -> dict[str, str] | None:
     if path.suffix.lower() == ".bmp":
         return {}
     try:
-        found = json.loads(read_metadata(path)[METADATA_KEY])
+        found = json.loads(read_notes(path)[METADATA_KEY])
     except (IrodoriError, KeyError, ValueError):
         return None
     return found if isinstance(found, dict) else None

@@ -61,8 +61,10 @@ def find_rooms(regions: Regions) -> tuple[Regions, NDArray[np.int32]]:
     without = np.flatnonzero(largest[1:] == 0) + 1
     largest[without] = len(owner) + np.arange(len(without))
     owner = np.concatenate([owner, without.astype(np.int32)])
-    full = cv2.resize(labels, regions.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    rooms: Regions = np.where(owner[full] == regions, full, largest[regions])
+    full = cv2.resize(labels.astype(np.uint16), regions.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    full[owner[full] != regions] = 0
+    grow_labels(full, regions > 0)  # along the lines, where shrinking left too little paper, on to the next ink
+    rooms: Regions = np.where(full > 0, full, largest[regions]).astype(np.int32)
     rooms[regions == 0] = 0
     return rooms, owner
 

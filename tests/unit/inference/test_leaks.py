@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fakes import box_drawing
 from irodori.inference.leaks import find_rooms, split_leaks
@@ -31,6 +32,18 @@ def test_figure_and_ground_keep_their_colors_although_the_line_is_open(gap, scal
     assert (inside == RED).all()
     assert (snapped[: 45 * scale] == WHITE).all()
     assert (snapped[:, 303 * scale :] == WHITE).all()
+
+
+@pytest.mark.parametrize("scale", [1, 3, 4])
+def test_along_the_lines_no_pixel_has_the_other_rooms_color(scale):
+    lines, colors = _leaking(5 * scale, scale)
+    lines = np.asarray(
+        Image.fromarray(lines).resize((lines.shape[1] + 7, lines.shape[0] + 5), Image.Resampling.BICUBIC)
+    )
+    colors = np.asarray(Image.fromarray(colors).resize(lines.shape[::-1], Image.Resampling.NEAREST))
+    snapped = snap_colors(colors, lines, CHOICES, Evidence(colors, None, 1.0))
+    inside, paper = snapped[58 * scale : 251 * scale, 51 * scale : 301 * scale], lines >= 200
+    assert (inside[paper[58 * scale : 251 * scale, 51 * scale : 301 * scale]] != WHITE).any(axis=1).all()
 
 
 def test_a_wide_opening_is_no_gap():

@@ -29,7 +29,7 @@ from irodori.inference.result import METADATA_KEY, Result
 from irodori.systems.base import Guidance, Sampling
 from irodori.systems.text import TextEdit
 
-__all__ = ["BatchReport", "Done", "Job", "Options", "plan_jobs", "run_jobs"]
+__all__ = ["BatchReport", "Done", "Job", "Options", "Runner", "plan_jobs", "run_jobs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,17 +143,11 @@ def run_jobs(
     options = replace(options, tags=colorizer.checked_tags(options.tags))
     check_side_pictures(jobs, *options.side_pictures.values())
     _check_guidance(colorizer, jobs, options)
-    runner, report = _Runner(colorizer, options), BatchReport()
+    runner, report = Runner(colorizer), BatchReport()
     for job in tqdm(jobs, desc="coloring", unit="sketch", disable=len(jobs) < 2):
-        try:
-            done = runner.run(job, overwrite)
-        except IrodoriError as error:
-            report.failed.append((job.sketch, str(error)))
-            continue
-        except (MemoryError, RuntimeError, cv2.error) as error:
-            if not _is_memory(error):
-                raise
-            report.failed.append((job.sketch, f"{job.sketch} needs more memory than there is: lower --image-size"))
+        done = runner.attempt(job, options, overwrite=overwrite)
+        if isinstance(done, str):
+            report.failed.append((job.sketch, done))
             continue
         if done is None:
             report.skipped.append(job.output)
@@ -184,34 +178,44 @@ def _is_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or "out of memory" in text or "allocate" in text
 
 
-class _Runner:
+class Runner:
     """Runs jobs on one colorizer and remembers which references it holds."""
 
-    def __init__(self, colorizer: Colorizer, options: Options) -> None:
-        self.colorizer, self.options = colorizer, options
+    def __init__(self, colorizer: Colorizer) -> None:
+        self.colorizer = colorizer
         self.references: tuple[tuple[Path, ...], tuple[str, ...]] | None = None
         self.hashes: dict[Path, str] = {}
 
-    def run(self, job: Job, overwrite: bool) -> Done | None:
+    def attempt(self, job: Job, options: Options, *, overwrite: bool) -> Done | str | None:
+        """Colors one sketch; None if its output is there already, a sentence if it cannot be colored."""
+        try:
+            return self.run(job, options, overwrite=overwrite)
+        except IrodoriError as error:
+            return str(error)
+        except (MemoryError, RuntimeError, cv2.error) as error:
+            if not _is_memory(error):
+                raise
+            return f"{job.sketch} needs more memory than there is: lower --image-size"
+
+    def run(self, job: Job, options: Options, *, overwrite: bool) -> Done | None:
         """Colors one sketch; None if its output is there already."""
         if job.problem:
             raise InputError(job.problem)
         start = time.perf_counter()
-        wished = self.options.side_pictures.items()
+        wished = options.side_pictures.items()
         pictures = {kind: path for kind, target in wished if (path := side_picture(job, target)) is not None}
-        wanted = self._fingerprint(job)
+        wanted = self._fingerprint(job, options)
         if not overwrite and job.output.exists() and self._is_current(job.output, wanted, pictures.values()):
             return None
-        result = self._color(job)
-        made = [(path, self._side_picture(kind, result, job)) for kind, path in pictures.items()]
+        result = self._color(job, options)
+        made = [(path, self._side_picture(kind, result, job, options)) for kind, path in pictures.items()]
         for path, pixels in made:
             write_image(path, pixels)
         given = {key: value for key, value in wanted.items() if value}
         result.save(job.output, extra=given | file_names(job))
         return Done(job, result.notices, result.provenance, time.perf_counter() - start, pictures)
 
-    def _color(self, job: Job) -> Result:
-        options = self.options
+    def _color(self, job: Job, options: Options) -> Result:
         self.colorizer.set_sketch(job.sketch, polarity=options.polarity, image_size=options.image_size)
         if (job.references, job.parts) != self.references:
             self.references = None  # if one of them cannot be read, the next job must not believe that it is set
@@ -219,9 +223,8 @@ class _Runner:
             self.references = job.references, job.parts
         return self.colorizer.run(options.seed, options.lines, **options.steering)
 
-    def _fingerprint(self, job: Job) -> dict[str, str]:
+    def _fingerprint(self, job: Job, options: Options) -> dict[str, str]:
         """Inputs, model and options: two outputs with the same fingerprint are the same picture."""
-        options = self.options
         return {
             "weights": self.colorizer.weights_hash,
             "precision": self.colorizer.precision,
@@ -242,9 +245,9 @@ class _Runner:
         matches = wanted["weights"] != "" and all(found.get(key, "") == value for key, value in wanted.items())
         return matches and all(path.exists() for path in pictures)
 
-    def _side_picture(self, kind: str, result: Result, job: Job) -> Pixels:
+    def _side_picture(self, kind: str, result: Result, job: Job, options: Options) -> Pixels:
         if kind == "heatmap":
-            return np.asarray(self.colorizer.heatmap(self.options.text))
+            return np.asarray(self.colorizer.heatmap(options.text))
         if kind == "warped":
             if result.warped_reference is None:
                 raise InputError(
@@ -254,7 +257,7 @@ class _Runner:
         if result.correspondence is None:
             raise InputError(f"{job.sketch}: the model {self.colorizer.name} has no attention to show: leave it out")
         if kind == "attention":
-            return result.correspondence.picture(self.options.points)
+            return result.correspondence.picture(options.points)
         return np.asarray(result.explain() if kind == "explain" else result.grid())
 
 

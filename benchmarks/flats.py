@@ -1,13 +1,15 @@
 """How far colors stray over borders, with flats and without: ``python benchmarks/flats.py [MODEL] [CASES]``.
 
 Prints a Markdown table: bleed and part accuracy on the mini edition, over the first CASES cases of each of its tracks
-aligned, recolor and shift (default 24), of one coloring each, finished in four ways.
+aligned, recolor and shift (default 24), of one coloring each, finished in four ways.  MODEL "truth" is a network
+without fault: the exact answer, at 192 pixels as networks give theirs.  What bleeds then, the finish lets bleed.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,7 +17,9 @@ import torch
 from irodori import Colorizer, Result
 from irodori.benchmark.cases import Case, read_benchmark
 from irodori.benchmark.pictures import Scene, read_scene
-from irodori.image import Pixels, resize, to_tensor
+from irodori.image import Geometry, Pixels, resize, to_tensor
+from irodori.image_io import over_paper, read_image, to_gray
+from irodori.inference.dominant import dominant_colors
 from irodori.inference.finish import composite
 from irodori.metrics.bleed import bleed
 from irodori.metrics.parts import part_scores
@@ -30,15 +34,28 @@ def cases_of(count: int) -> Iterator[Case]:
         yield from [case for case in read_benchmark(ROOT).cases if case.track == track and case.parts][:count]
 
 
-def finishings(colorizer: Colorizer, case: Case) -> dict[str, Pixels]:
-    """One coloring of a case, finished in each way, ``(H, W, 3)``."""
-    plain = colorizer(ROOT / case.sketch, [ROOT / name for name in case.references], seed=case.seed)
+def finishings(colorizer: Colorizer | None, case: Case) -> dict[str, Pixels]:
+    """One coloring of a case, finished in each way, ``(H, W, 3)``; without a colorizer, of the truth."""
+    plain, snapped = _true_results(case) if colorizer is None else _results(colorizer, case)
     return {
         "the network's picture, enlarged": resize(plain.network_image, plain.drawing.shape[:2]),
         "colors region by region (the default)": plain.pixels,
         "flats of the layers": _inked(plain),
-        "`--snap`": colorizer.run(case.seed, snap=True).pixels,
+        "`--snap`": snapped.pixels,
     }
+
+
+def _results(colorizer: Colorizer, case: Case) -> tuple[Result, Result]:
+    plain = colorizer(ROOT / case.sketch, [ROOT / name for name in case.references], seed=case.seed)
+    return plain, colorizer.run(case.seed, snap=True)
+
+
+def _true_results(case: Case) -> tuple[Result, Result]:
+    assert case.truth is not None
+    truth, lines = over_paper(read_image(ROOT / case.truth)), to_gray(read_image(ROOT / case.sketch))
+    small = Geometry((truth.shape[0], truth.shape[1]), 192, 1).fitted_size
+    plain = Result(resize(truth, small), lines, "keep", None, (), {}, inked=False)
+    return plain, replace(plain, choices=dominant_colors([truth]))
 
 
 def _inked(result: Result) -> Pixels:
@@ -58,7 +75,7 @@ def scores(picture: Pixels, scene: Scene) -> tuple[float | None, float]:
 def main(model: str = "irodori-base", count: str = "24") -> None:
     """Prints the table."""
     torch.set_num_threads(1)
-    colorizer = Colorizer.from_pretrained(model)
+    colorizer = None if model == "truth" else Colorizer.from_pretrained(model)
     rows: dict[str, list[tuple[float | None, float]]] = {}
     for case in cases_of(int(count)):
         scene = read_scene(ROOT, case, None)

@@ -164,11 +164,12 @@ def _dabs(pixels: Pixels, visible: Mask, name: str) -> tuple[Mark, ...]:
     rows, columns = np.nonzero(visible)
     top, left = int(rows.min()), int(columns.min())
     box = slice(top, int(rows.max()) + 1), slice(left, int(columns.max()) + 1)
-    values, inverse = _layer_colors(pixels[visible], name)
-    number = np.zeros(visible[box].shape, np.uint8)
-    number[rows - top, columns - left] = inverse + 1
-    blobs = cv2.connectedComponents((number > 0).view(np.uint8), connectivity=8)[1]
+    blobs = cv2.connectedComponents(visible[box].astype(np.uint8), connectivity=8)[1]
     blob_sizes = np.bincount(blobs.reshape(-1))
+    alone = blob_sizes[blobs[rows - top, columns - left]] < CORE_PIXELS
+    values, inverse = _layer_colors(pixels[visible], alone, name)
+    number = np.zeros(blobs.shape, np.uint8)
+    number[rows - top, columns - left] = inverse + 1
     marks = []
     for index, value in enumerate(values, start=1):
         count, labels, stats, _ = cv2.connectedComponentsWithStats((number == index).view(np.uint8), connectivity=8)
@@ -182,11 +183,16 @@ def _dabs(pixels: Pixels, visible: Mask, name: str) -> tuple[Mark, ...]:
     return tuple(marks)
 
 
-def _layer_colors(pixels: Pixels, name: str) -> tuple[Pixels, NDArray[np.int64]]:
-    """The colors ``(K, 3)`` of a layer's dabs, and which of them each pixel of ``(N, 3)`` has."""
+def _layer_colors(pixels: Pixels, alone: Mask, name: str) -> tuple[Pixels, NDArray[np.int64]]:
+    """The colors ``(K, 3)`` of a layer's dabs, and which of them each pixel of ``(N, 3)`` has.
+
+    alone: ``(N,)``, pixels of dabs so small that they have no edge.
+    """
     values, inverse, counts = np.unique(pixels, axis=0, return_inverse=True, return_counts=True)
-    lab, order = lab_of(values), np.argsort(-counts, kind="stable")
-    cores = [number for number in order if counts[number] >= min(CORE_PIXELS, counts.max())]
+    lab, order, inverse = lab_of(values), np.argsort(-counts, kind="stable"), inverse.reshape(-1)
+    is_core = counts >= min(CORE_PIXELS, counts.max())
+    is_core[inverse[alone]] = True
+    cores = order[is_core[order]]
     kept: list[int] = []
     for number in cores:
         if not kept or np.linalg.norm(lab[kept] - lab[number], axis=1).min() > SAME:
@@ -194,4 +200,4 @@ def _layer_colors(pixels: Pixels, name: str) -> tuple[Pixels, NDArray[np.int64]]
         if len(kept) > MAX_COLORS:
             raise InputError(f"{name} has more than {MAX_COLORS} colors: paint dabs with a hard brush, not a picture")
     distances = np.stack([np.linalg.norm(lab - lab[number], axis=1) for number in kept])
-    return values[kept], distances.argmin(axis=0)[inverse.reshape(-1)]
+    return values[kept], distances.argmin(axis=0)[inverse]

@@ -19,7 +19,7 @@ from irodori.systems.base import Attention, Output
 
 Owners = NDArray[np.uint8]
 
-CLEAR = 0.75
+CLEAR = 2 / 3
 """Share of a room from which on a mask means the whole of it: masks are painted roughly, lines are exact."""
 INSIDE = 128
 

@@ -94,8 +94,13 @@ def _neighbors(regions: Regions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def own_flats(regions: Regions, colors: Pixels, wanted: Mask) -> Pixels:
-    """The most frequent color of each wanted region, roughly: the mean of its fullest bin; ``(R + 1, 3)``."""
+    """The most frequent color of each wanted region, roughly: the mean of its fullest bin; ``(R + 1, 3)``.
+
+    0 for numbers that no pixel has, as of a region whose rooms were all split off.
+    """
     inside = wanted[regions]
+    if not inside.any():
+        return np.zeros((len(wanted), 3), np.uint8)
     region, pixels = regions[inside].astype(np.int64), colors[inside]
     bins = (pixels // 16).astype(np.int64) @ np.array([256, 16, 1])
     keys, place, counts = np.unique(region * 4096 + bins, return_inverse=True, return_counts=True)

@@ -99,3 +99,24 @@ def test_labels_do_not_pass_a_diagonal_line():
     grow_labels(labels, free)
     assert (labels[np.triu_indices(20, 1)] == 3).all()
     assert not labels[np.tril_indices(20)].any()
+
+
+def test_a_region_may_dissolve_into_rooms():
+    """Two rooms, each mostly in a color of its own and partly in a third, which is the most usual of their region."""
+    lines, _ = _leaking(5)
+    colors = np.full((*lines.shape, 3), RED, np.uint8)
+    colors[50:251, 50:301] = BLUE
+    colors[::5], colors[1::5] = WHITE, WHITE
+    snapped = snap_colors(colors, lines, CHOICES, Evidence(colors, None, 1.0))
+    assert (snapped[20, 20] == RED).all()
+    assert (snapped[150, 150] == BLUE).all()
+
+
+def test_a_bust_whose_outline_ends_before_the_page():
+    lines = np.full((300, 400), 255, np.uint8)
+    lines[120:290, 100:103] = lines[120:290, 297:300] = lines[120:123, 100:300] = 0
+    colors = np.full((300, 400, 3), 255, np.uint8)
+    colors[120:290, 100:300] = RED
+    snapped = snap_colors(colors, lines, CHOICES, Evidence(colors, None, 1.0))
+    assert (snapped[130:280, 110:290] == RED).all()
+    assert (snapped[:, :90] == WHITE).all()

@@ -20,7 +20,7 @@ from PIL import Image
 
 from irodori.errors import InputError, MissingPackageError
 from irodori.image import Pixels, resize
-from irodori.image_io import read_metadata, write_whole
+from irodori.image_io import over_paper, read_image, read_metadata, write_whole
 from irodori.inference.layers import Blend, Layer
 
 if TYPE_CHECKING:
@@ -81,6 +81,21 @@ def read_notes(path: str | Path) -> dict[str, str]:
         raise InputError(
             f"{path} is damaged or no {path.suffix[1:].upper()} file ({reason}): export it again"
         ) from None
+
+
+def read_picture(path: str | Path) -> Pixels:
+    """A coloring as one picture ``(H, W, 3)``, whatever `Result.save` wrote it as; InputError if it cannot be read."""
+    path = Path(path)
+    if not is_layered(path):
+        return over_paper(read_image(path))
+    try:
+        if path.suffix.lower() == ".ora":
+            with zipfile.ZipFile(path) as archive:
+                data = archive.read("mergedimage.png")
+            return over_paper(read_image(data))
+        return over_paper(read_image(_psd_tools().PSDImage.open(path).topil()))
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is damaged ({error}): color it again") from error
 
 
 def _parsed(text: str) -> dict[str, str]:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from irodori.errors import MissingPackageError
+from irodori.inference.guidance import is_mask
+from irodori.inference.plan import Job
 from irodori.projects.work import Finished, Work, do_work
 from irodori.weights import resolve
 
 if TYPE_CHECKING:
     from irodori.projects.run import RunOptions
-
-LOCAL_WORKERS = 2
 
 
 class Worker:
@@ -79,18 +80,20 @@ def _model(name: str) -> str:
 
 
 def _absolute(work: Work) -> Work:
-    from dataclasses import replace
+    """The same work with paths that do not depend on the folder in which a worker runs."""
+    layer = work.options.hint_layer
+    options = replace(work.options, hint_layer=layer and layer.absolute())
+    return replace(work, jobs=tuple(map(_absolute_job, work.jobs)), options=options)
 
-    jobs = tuple(
-        replace(
-            job,
-            sketch=job.sketch.resolve(),
-            references=tuple(path.resolve() for path in job.references),
-            output=job.output.absolute(),
-        )
-        for job in work.jobs
+
+def _absolute_job(job: Job) -> Job:
+    return replace(
+        job,
+        sketch=job.sketch.absolute(),
+        references=tuple(path.absolute() for path in job.references),
+        output=job.output.absolute(),
+        parts=tuple(str(Path(part).absolute()) if is_mask(part) else part for part in job.parts),
     )
-    return replace(work, jobs=jobs)
 
 
 def _ray() -> Any:

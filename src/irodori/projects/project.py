@@ -101,10 +101,10 @@ class Project:
             self._check_names(frames.characters, f"frames '{frames.name}'")
             if bool(frames.sketches) == bool(frames.video):
                 raise ConfigError(f"frames '{frames.name}': give either sketches or a video")
-            if frames.follow and self.coloring.format in ("ora", "psd"):
+            if (frames.follow or frames.output_video) and self.coloring.format in ("ora", "psd"):
                 raise ConfigError(
-                    f"frames '{frames.name}' follow one another as pictures, not as {self.coloring.format}: choose "
-                    "another format, or follow = false"
+                    f"frames '{frames.name}' follow one another, and make videos, as pictures, not as "
+                    f"{self.coloring.format}: choose another format, or follow = false without a video"
                 )
 
     def _check_names(self, names: Sequence[str], where: str) -> None:

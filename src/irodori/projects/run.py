@@ -12,10 +12,11 @@ import numpy as np
 from tqdm import tqdm
 
 from irodori.errors import InputError
-from irodori.image_io import over_paper, read_image
+from irodori.image_io import read_image
 from irodori.inference.batch import Runner
 from irodori.inference.colorizer import Colorizer
 from irodori.inference.flicker import Flicker, measure_flicker
+from irodori.inference.layer_files import read_picture
 from irodori.inference.prepare import prepare_sketch
 from irodori.projects.project import Frames, Project, project_file, read_project
 from irodori.projects.video import CODECS, join_frames, take_frames
@@ -176,7 +177,7 @@ def _measured(work: Work, video: Path | None) -> Sequence:
     before = None
     for job in work.jobs:
         lines = prepare_sketch(read_image(job.sketch), work.options.polarity).lines
-        now = lines, over_paper(read_image(job.output))
+        now = lines, read_picture(job.output)
         if before is not None and before[0].shape == lines.shape:
             found = measure_flicker((before[0], lines), (before[1], now[1]))
             steps += [(job.sketch.name, found)] if found is not None else []

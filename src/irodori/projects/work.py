@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -41,6 +42,7 @@ class Finished:
     outcome: Outcome
     about: str
     notices: tuple[str, ...] = ()
+    process: int = field(default_factory=os.getpid)
 
 
 def do_work(runner: Runner, work: Work, *, overwrite: bool = False) -> Iterator[Finished]:

@@ -14,7 +14,7 @@ from irodori.errors import InputError
 from irodori.inference import layer_files
 from irodori.inference.colorizer import Colorizer
 from irodori.inference.guidance import Hint
-from irodori.inference.layer_files import read_notes, write_layers
+from irodori.inference.layer_files import read_notes, read_picture, write_layers
 from irodori.inference.layers import Layer, fitted, flatten, split_light
 
 psd_tools = pytest.importorskip("psd_tools")
@@ -182,6 +182,7 @@ def test_the_recipe_is_inside(tmp_path, result, suffix):
     result.save(tmp_path / f"page.{suffix}", extra={"sketch": "Zeichnung & «線».png"})
     notes = json.loads(read_notes(tmp_path / f"page.{suffix}")["irodori"])
     assert notes == {**result.provenance, "sketch": "Zeichnung & «線».png"}
+    assert np.array_equal(read_picture(tmp_path / f"page.{suffix}"), result.pixels)
 
 
 @pytest.mark.parametrize("suffix", ["ora", "psd"])

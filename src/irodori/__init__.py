@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from irodori.errors import ConfigError, DataError, InputError, IrodoriError, MissingPackageError, WeightsError
     from irodori.inference.colorizer import Colorizer
     from irodori.inference.correspondence import Correspondence
-    from irodori.inference.guidance import Hint
+    from irodori.inference.guidance import Hint, Stroke
     from irodori.inference.result import Result
     from irodori.systems.base import Sampling
     from irodori.systems.text import TextEdit
@@ -37,6 +37,7 @@ __all__ = [
     "MissingPackageError",
     "Result",
     "Sampling",
+    "Stroke",
     "TextEdit",
     "WeightsError",
     "__version__",
@@ -50,6 +51,7 @@ _HOMES = {
     "MaskOptions": "irodori.editing.masks",
     "Result": "irodori.inference.result",
     "Sampling": "irodori.systems.base",
+    "Stroke": "irodori.inference.guidance",
     "TextEdit": "irodori.systems.text",
     **dict.fromkeys(("ConfigError", "DataError", "InputError", "IrodoriError"), "irodori.errors"),
     **dict.fromkeys(("MissingPackageError", "WeightsError"), "irodori.errors"),

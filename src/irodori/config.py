@@ -69,6 +69,8 @@ def _convert(hint: Any, value: Any, base: Any, path: str) -> Any:
         return _choice(arguments, value, path)
     if origin is tuple and isinstance(value, (list, tuple)):
         return _tuple(arguments, value, path)
+    if origin is dict and isinstance(value, Mapping):
+        return {str(key): _convert(arguments[1], one, None, f"{path}.{key}") for key, one in value.items()}
     if origin in (Union, types.UnionType):
         return _union(arguments, value, base, path)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
@@ -80,7 +82,8 @@ def _convert(hint: Any, value: Any, base: Any, path: str) -> Any:
         and not (isinstance(value, bool) and hint is not bool)
     ):
         return value
-    raise ConfigError(f"{path}: expected {getattr(hint, '__name__', hint)}, got {value!r}")
+    kind = {tuple: "a list", dict: "a table"}.get(origin) or getattr(hint, "__name__", hint)
+    raise ConfigError(f"{path}: expected {kind}, got {value!r}")
 
 
 def _choice(allowed: tuple[Any, ...], value: Any, path: str) -> Any:

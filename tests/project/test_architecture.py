@@ -17,7 +17,7 @@ RANKS = {
     **dict.fromkeys(["errors", "image", "image_io", "color", "config", "weights", "checkpoint"], 0),
     **dict.fromkeys(["nn", "losses", "data", "metrics"], 1),
     "systems": 2,
-    **dict.fromkeys(["training", "inference", "editing", "export"], 3),
+    **dict.fromkeys(["training", "inference", "editing", "export", "projects"], 3),
     **dict.fromkeys(["benchmark", "evaluation"], 4),
     "web": 5,
     "cli": 6,

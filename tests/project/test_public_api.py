@@ -19,6 +19,7 @@ RECORDED = [
     "MissingPackageError",
     "Result",
     "Sampling",
+    "Stroke",
     "TextEdit",
     "WeightsError",
     "__version__",
@@ -31,14 +32,16 @@ COLORIZER = [
     *("set_reference", "set_sketch", "tags", "weights_hash"),
 ]
 RESULT = [
-    *("choices", "color_pixels", "colors_only", "confidence", "explain", "grid", "hints", "image", "inked", "lines"),
-    *("network_confidence", "network_warped", "pixels", "save", "warped_reference"),
+    *("choices", "color_pixels", "colors_only", "confidence", "exact", "explain", "grid", "hints", "image", "inked"),
+    *("layers", "lines"),
+    *("network_confidence", "network_warped", "pixels", "references", "save", "warped_reference"),
 ]
 RESULT_FIELDS = [
     *(
         "choices",
         "correspondence",
         "drawing",
+        "exact",
         "hints",
         "inked",
         "mode",
@@ -46,7 +49,7 @@ RESULT_FIELDS = [
         "network_image",
         "network_warped",
     ),
-    *("notices", "provenance"),
+    *("notices", "provenance", "references"),
 ]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from irodori.cli.drawing import drawing_options, memory_options, take_drawing
+from irodori.cli.drawing import color_options, drawing_options, memory_options, take_colors, take_drawing
 from irodori.errors import InputError
 from irodori.weights import DEFAULT
 
@@ -44,10 +44,13 @@ class PointType(click.ParamType):
     metavar="REF",
     multiple=True,
     help="Picture whose colors to take; give it again to use several at once.  hair=PICTURE: for that part alone.  "
+    "MASK.png=PICTURE: for the place that the mask shows.  "
     "A folder: for each sketch the reference of the same name, or its only picture for all.  "
     "Left out: colored without a reference.",
 )
-@click.option("-o", "--output", required=True, type=PATH, help="File, or folder for several sketches.")
+@click.option(
+    "-o", "--output", required=True, type=PATH, help="File (.ora and .psd: with layers), or folder for several."
+)
 @click.option("--model", default=DEFAULT, show_default=True, help="Shipped name, file, folder or hub repository.")
 @click.option(
     "--lines",
@@ -77,7 +80,13 @@ class PointType(click.ParamType):
     "--grid", type=PATH, help="Also write a picture of a grid on the reference, brought along (file, or folder)."
 )
 @click.option("--warped", type=PATH, help="Also write the reference's colors before refinement (file, or folder).")
-@click.option("--hint", "hints", metavar="X,Y=COLOR", multiple=True, help="Color at a place, as 120,85=#ff8000; again.")
+@click.option(
+    "--hint",
+    "hints",
+    metavar="X,Y=COLOR",
+    multiple=True,
+    help="Color at a place, as 120,85=#ff8000, or along a stroke, as 120,85:160,90=#ff8000; again.",
+)
 @click.option("--palette", metavar="COLOR,...", multiple=True, help="Colors to choose from, as ff8000,2060c0.")
 @click.option("--snap", is_flag=True, help="Make each closed region one flat color, exactly one of the reference's.")
 @click.option(
@@ -90,6 +99,7 @@ class PointType(click.ParamType):
     multiple=True,
     help="One sheet with a tag in steps, as red_hair=0:3:6; a second one: from top to bottom.",
 )
+@color_options
 @drawing_options
 @memory_options
 @click.option("--overwrite", is_flag=True, help="Color again what is there already, and replace foreign files.")
@@ -129,8 +139,9 @@ def command(
     settings["hints"] = tuple(parse_hint(hint) for hint in settings["hints"])
     settings["palette"] = parse_palette(settings["palette"])
     settings["tags"] = parse_tags(settings["tags"])
-    options = Options(**take_drawing(settings), **settings)
-    jobs = plan_jobs(sketches, parse_references(references), output)
+    colors, suffix = take_colors(settings)
+    options = Options(**take_drawing(settings), **colors, **settings)
+    jobs = plan_jobs(sketches, parse_references(references), output, suffix)
     colorizer = Colorizer.from_pretrained(
         model,
         device=device,

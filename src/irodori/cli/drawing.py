@@ -13,6 +13,7 @@ from irodori.errors import InputError
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 SAMPLERS = ("dpm++2m", "ddim", "euler", "euler-a", "heun", "unipc")
+FORMATS = ("png", "jpg", "webp", "tiff", "bmp", "ora", "psd")
 PATH = click.Path(path_type=Path)
 
 OPTIONS = (
@@ -47,6 +48,37 @@ def drawing_options(command: Command) -> Command:
     for option in reversed(OPTIONS):
         command = option(command)
     return command
+
+
+def color_options(command: Command) -> Command:
+    """Adds --hints, --snap-palette and --format."""
+    for option in (
+        click.option(
+            "--format", "file_format", type=click.Choice(FORMATS),
+            help="Of results in a folder; ora and psd hold layers.  [default: png]",
+        ),
+        click.option(
+            "--snap-palette", metavar="FILE", type=PATH,
+            help="Make each closed region one flat color of a palette (.gpl, .ase, .aco, .json), and no other.",
+        ),
+        click.option(
+            "--hints", "hint_layer", metavar="FILE", type=PATH,
+            help="Hints as dabs of color, painted on a transparent picture of the sketch's size.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def take_colors(settings: MutableMapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Removes the options of `color_options`: what was given of hint layer and palette, and the suffix of results."""
+    from irodori.inference.palette_files import read_palette
+
+    suffix = f".{settings.pop('file_format') or 'png'}"
+    given = _given(settings, "hint_layer", "snap_palette")
+    if "snap_palette" in given:
+        given["snap_palette"] = read_palette(given["snap_palette"])
+    return given, suffix
 
 
 def memory_options(command: Command) -> Command:

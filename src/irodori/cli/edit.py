@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from irodori.cli.colorize import announce, color_jobs
-from irodori.cli.drawing import drawing_options, memory_options, take_drawing
+from irodori.cli.drawing import color_options, drawing_options, memory_options, take_colors, take_drawing
 
 PATH = click.Path(path_type=Path)
 
@@ -29,6 +29,7 @@ PATH = click.Path(path_type=Path)
     "--reference", "references", metavar="REF", multiple=True, help="Take colors from these pictures instead."
 )
 @click.option("--sweep", "sweeps", metavar="NAME=A:B:STEPS", multiple=True, help="One sheet with a tag in steps.")
+@color_options
 @drawing_options
 @memory_options
 @click.option("--show", is_flag=True, help="Print the changed recipe as JSON, and color nothing.")
@@ -68,7 +69,7 @@ def command(
     if output is None and not show:
         raise click.UsageError("where should the result go?  Give -o FILE")
     start = time.perf_counter()
-    from irodori.editing.recipe import changed, for_other_sketches, read_recipe, to_words
+    from irodori.editing.recipe import changed, for_other_sketches, read_recipe, to_words, with_hint_layer
     from irodori.errors import WeightsError
     from irodori.inference.colorizer import Colorizer
     from irodori.inference.guidance import parse_hint, parse_palette, parse_tags
@@ -76,17 +77,21 @@ def command(
 
     recipe = read_recipe(result)
     if sketches:
-        if recipe.options.hints:
+        if recipe.options.hints or recipe.hint_layer:
             name = recipe.sketch.name if recipe.sketch else "another sketch"
             click.echo(f"{result}: its hints belong to {name} and are left out", err=True)
         recipe = for_other_sketches(recipe)
+    colors, suffix = take_colors(settings)
     given = {
         "snap": snap,
         "lines": lines,
         "palette": parse_palette(palette) or None,
         **take_drawing(settings),
+        **colors,
         **settings,
     }
+    if snap is False:
+        given["snap_palette"] = ()
     options = {key: value for key, value in given.items() if value is not None}
     recipe = changed(
         recipe, parse_tags(tags), without, hints=tuple(parse_hint(text) for text in hints), **options
@@ -95,7 +100,8 @@ def command(
         click.echo(json.dumps(to_words(recipe), indent=1, ensure_ascii=False))
         return 0
     assert output is not None
-    jobs = plan_jobs(*_inputs(recipe, result, sketches, references), output)
+    recipe = with_hint_layer(recipe, _folders(result))
+    jobs = plan_jobs(*_inputs(recipe, result, sketches, references), output, suffix)
     try:
         colorizer = Colorizer.from_pretrained(
             model or recipe.model,
@@ -118,6 +124,11 @@ def _inputs(recipe: Any, result: Path, sketches: tuple[Path, ...], references: t
     from irodori.editing.recipe import find_references, find_sketch
     from irodori.inference.guidance import parse_references
 
-    folders = list(dict.fromkeys((result.parent, Path())))
+    folders = _folders(result)
     found = sketches or (find_sketch(recipe, folders),)
     return found, parse_references(references) if references else find_references(recipe, folders)
+
+
+def _folders(result: Path) -> list[Path]:
+    """Where the files of a recipe are looked for."""
+    return list(dict.fromkeys((result.parent, Path())))

@@ -17,7 +17,10 @@ from irodori.errors import IrodoriError
 COMMANDS: dict[str, tuple[str, str]] = {
     "colorize": ("irodori.cli.colorize", "Color sketches after reference pictures."),
     "edit": ("irodori.cli.edit", "Go on from a colored drawing: change tags, hints, references."),
+    "project": ("irodori.cli.project", "Write and check project files: many pages, the same characters."),
+    "batch": ("irodori.cli.batch", "Color the pages and frames of a project."),
     "tags": ("irodori.cli.tags", "List the tags that a model sees in a picture."),
+    "palette": ("irodori.cli.palette", "Write the colors of pictures as a palette, or one palette as another."),
     "extract-sketch": ("irodori.cli.extract_sketch", "Make line drawings from pictures."),
     "prepare": ("irodori.cli.prepare", "Build a checked data set from pictures."),
     "train": ("irodori.cli.train", "Train a system."),

@@ -12,19 +12,17 @@ from typing import Any
 from irodori.data.vocabulary import group_of, normal
 from irodori.editing.masks import AUTO
 from irodori.errors import InputError
-from irodori.image_io import read_metadata
 from irodori.inference.batch import Options, content_hash
 from irodori.inference.colorizer import MAX_IMAGE_SIZE, MIN_IMAGE_SIZE
 from irodori.inference.guidance import (
     ALL_PARTS,
     checked_part,
-    describe,
-    describe_drawing,
     drawing_of,
     parse_hint,
     parse_palette,
     parse_tags,
 )
+from irodori.inference.layer_files import read_notes
 from irodori.inference.result import METADATA_KEY
 
 ANY_PART = "*"
@@ -33,11 +31,15 @@ ANY_PART = "*"
 
 @dataclass(frozen=True)
 class Source:
-    """A file that a coloring was made from.  name: without its folder.  part: of a reference, the part it is for."""
+    """A file that a coloring was made from.
+
+    name: without its folder.  part: of a reference, the part it is for.  mask: of a reference, the place it is for.
+    """
 
     name: str
     sha256: str
     part: str = ALL_PARTS
+    mask: Source | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +47,14 @@ class ColoringRecipe:
     """model: a name that `Colorizer.from_pretrained` takes.  weights: hash of its file.
 
     sketch: None in results of programs, which need not have come from files.
+    hint_layer: as it was; `options` name the file once it was found (`with_hint_layer`).
     """
 
     model: str
     weights: str = ""
     sketch: Source | None = None
     references: tuple[Source, ...] = ()
+    hint_layer: Source | None = None
     options: Options
 
 
@@ -71,13 +75,13 @@ def _read_words(path: Path) -> Any:
     try:
         if path.suffix.lower() == ".json":
             return json.loads(path.read_text(encoding="utf-8"))
-        return json.loads(read_metadata(path)[METADATA_KEY])
+        return json.loads(read_notes(path)[METADATA_KEY])
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): check the path") from error
     except (KeyError, ValueError) as error:
         raise InputError(
-            f"{path} does not say how it was made: give a picture that irodori wrote as PNG, JPEG, WebP or TIFF, or a "
-            "recipe as JSON"
+            f"{path} does not say how it was made: give a picture that irodori wrote as PNG, JPEG, WebP, TIFF, ORA "
+            "or PSD, or a recipe as JSON"
         ) from error
 
 
@@ -90,13 +94,14 @@ def _from_words(words: Mapping[str, str]) -> ColoringRecipe:
         hints=tuple(parse_hint(text) for text in words.get("hints", "").split()),
         palette=parse_palette(words.get("palette", "").split()),
         snap=words.get("snap", "") == "yes",
+        snap_palette=parse_palette(words.get("snap_palette", "").split()),
         tags=parse_tags(words.get("tags", "").split()),
         **drawing_of(words),
     )
-    sketch = Source(Path(words["sketch"]).name, words.get("sketch_sha256", "")) if "sketch" in words else None
+    sketch = _source(words, "sketch")
     return ColoringRecipe(
         model=words["model"], weights=words.get("weights", ""), sketch=sketch, references=_references(words),
-        options=options,
+        hint_layer=_source(words, "hint_layer"), options=options,
     )  # fmt: skip
 
 
@@ -111,7 +116,19 @@ def _references(words: Mapping[str, str]) -> tuple[Source, ...]:
     hashes = words.get("reference_sha256", "").split()
     parts = words.get("reference_parts", "").split() or [ANY_PART] * len(names)
     known = [ALL_PARTS if part == ANY_PART else checked_part(part) for part in parts]
-    return tuple(Source(*one) for one in zip(names, hashes, known, strict=True))
+    return tuple(Source(*one) for one in zip(names, hashes, known, _masks(words, len(names)), strict=True))
+
+
+def _masks(words: Mapping[str, str], count: int) -> list[Source | None]:
+    """For each reference its mask."""
+    names = json.loads(words.get("reference_masks", "[]")) or [""] * count
+    hashes = words.get("reference_mask_sha256", "").split() or ["-"] * count
+    pairs = zip(names, hashes, strict=True)
+    return [Source(Path(name).name, found) if name else None for name, found in pairs]
+
+
+def _source(words: Mapping[str, str], key: str) -> Source | None:
+    return Source(Path(words[key]).name, words.get(f"{key}_sha256", "")) if key in words else None
 
 
 def to_words(recipe: ColoringRecipe) -> dict[str, str]:
@@ -128,10 +145,22 @@ def to_words(recipe: ColoringRecipe) -> dict[str, str]:
         "sketch_sha256": recipe.sketch.sha256 if recipe.sketch else "",
         "references": json.dumps([one.name for one in references], ensure_ascii=False) if references else "",
         "reference_sha256": " ".join(one.sha256 for one in references),
-        **describe(options.hints, options.palette, options.snap, [one.part for one in references], options.tags),
-        **describe_drawing(options.text, options.masks, options.sampling),
+        **_mask_words(references),
+        "hint_layer": recipe.hint_layer.name if recipe.hint_layer else "",
+        "hint_layer_sha256": recipe.hint_layer.sha256 if recipe.hint_layer else "",
+        **options.words([one.part for one in references]),
     }
     return {key: value for key, value in words.items() if value}
+
+
+def _mask_words(references: Sequence[Source]) -> dict[str, str]:
+    masks = [one.mask for one in references]
+    if not any(masks):
+        return {}
+    return {
+        "reference_masks": json.dumps([mask.name if mask else "" for mask in masks], ensure_ascii=False),
+        "reference_mask_sha256": " ".join(mask.sha256 if mask else "-" for mask in masks),
+    }
 
 
 # --- changes ---------------------------------------------------------------------------------------------------------
@@ -169,7 +198,9 @@ def with_tags(before: Mapping[str, float], tags: Mapping[str, float]) -> dict[st
 def for_other_sketches(recipe: ColoringRecipe) -> ColoringRecipe:
     """The recipe without what belongs to its own drawing: places, its mask, and whether lines are dark."""
     masks = recipe.options.masks and replace(recipe.options.masks, sketch=AUTO)
-    return replace(recipe, sketch=None, options=replace(recipe.options, hints=(), masks=masks, polarity="auto"))
+    options = replace(recipe.options, hints=(), hint_layer=None, masks=masks, polarity="auto")
+    everywhere = tuple(one for one in recipe.references if one.mask is None)
+    return replace(recipe, sketch=None, references=everywhere, hint_layer=None, options=options)
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -186,8 +217,17 @@ def find_references(recipe: ColoringRecipe, folders: Sequence[Path]) -> dict[str
     """The references by the part that they are for; InputError if one is not there any more."""
     found: dict[str, list[Path]] = {}
     for source in recipe.references:
-        found.setdefault(source.part, []).append(_find(source, folders, "--reference"))
+        part = source.part if source.mask is None else str(_find(source.mask, folders, "--reference MASK=FILE"))
+        found.setdefault(part, []).append(_find(source, folders, "--reference"))
     return found
+
+
+def with_hint_layer(recipe: ColoringRecipe, folders: Sequence[Path]) -> ColoringRecipe:
+    """The recipe whose options name the file of its hint layer; InputError if it is not there any more."""
+    if recipe.hint_layer is None or recipe.options.hint_layer is not None:
+        return recipe
+    found = _find(recipe.hint_layer, folders, "--hints")
+    return replace(recipe, options=replace(recipe.options, hint_layer=found))
 
 
 def _find(source: Source, folders: Sequence[Path], option: str) -> Path:

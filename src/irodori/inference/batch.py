@@ -17,18 +17,19 @@ from tqdm import tqdm
 from irodori.editing.masks import MaskOptions
 from irodori.errors import InputError, IrodoriError
 from irodori.image import Pixels
-from irodori.image_io import read_metadata, write_image
+from irodori.image_io import write_image
 from irodori.inference.colorizer import Colorizer, check_image_size, check_lines, check_steering
 from irodori.inference.correspondence import Point
 from irodori.inference.finish import LineMode
-from irodori.inference.guidance import Color, Hint, color_tensor, describe, describe_drawing
+from irodori.inference.guidance import Color, Hint, Stroke, color_tensor, describe, describe_drawing, is_mask
+from irodori.inference.layer_files import read_notes
 from irodori.inference.plan import Job, check_side_pictures, plan_jobs, side_picture
 from irodori.inference.prepare import Polarity
 from irodori.inference.result import METADATA_KEY, Result
 from irodori.systems.base import Guidance, Sampling
 from irodori.systems.text import TextEdit
 
-__all__ = ["BatchReport", "Done", "Job", "Options", "plan_jobs", "run_jobs"]
+__all__ = ["BatchReport", "Done", "Job", "Options", "Runner", "plan_jobs", "run_jobs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +41,8 @@ class Options:
     explain, grid, warped: the same for pictures of which part of the references colored which part of the sketch, of a
         grid over the references brought to the sketch, and of the references' colors before refinement.
     heatmap: the same for pictures of the regions that text edits find in the reference.
-    hints, palette, snap, tags, text, masks, sampling: see `Colorizer.run`; hints and mask files are for a single
-        sketch.
+    hints, hint_layer, palette, snap, snap_palette, tags, text, masks, sampling: see `Colorizer.run`; hints and mask
+        files are for a single sketch.
     """
 
     lines: LineMode = "keep"
@@ -53,9 +54,11 @@ class Options:
     explain: Path | None = None
     grid: Path | None = None
     warped: Path | None = None
-    hints: tuple[Hint, ...] = ()
+    hints: tuple[Hint | Stroke, ...] = ()
+    hint_layer: Path | None = None
     palette: tuple[Color, ...] = ()
     snap: bool = False
+    snap_palette: tuple[Color, ...] = ()
     tags: Mapping[str, float] = field(default_factory=dict)
     text: tuple[TextEdit, ...] = ()
     masks: MaskOptions | None = None
@@ -64,14 +67,24 @@ class Options:
 
     def __post_init__(self) -> None:
         check_lines(self.lines)
-        check_steering(self.lines, self.hints, self.snap)
+        check_steering(self.lines, self.hints or self.hint_layer, self.snaps)
         if self.image_size is not None:
             check_image_size(self.image_size)
 
     @property
+    def snaps(self) -> bool:
+        """Whether regions become flats."""
+        return self.snap or bool(self.snap_palette)
+
+    def words(self, parts: Sequence[str]) -> dict[str, str]:
+        """What the artist asks for, as provenance keeps it; parts: for each reference."""
+        steering = describe(self.hints, self.palette, self.snaps, parts, self.tags, self.snap_palette)
+        return steering | describe_drawing(self.text, self.masks, self.sampling)
+
+    @property
     def steering(self) -> dict[str, Any]:
         """What the artist asks for, as `Colorizer.run` takes it."""
-        names = ("hints", "palette", "snap", "tags", "text", "masks", "sampling")
+        names = ("hints", "hint_layer", "palette", "snap", "snap_palette", "tags", "text", "masks", "sampling")
         return {name: getattr(self, name) for name in names}
 
     @property
@@ -130,17 +143,11 @@ def run_jobs(
     options = replace(options, tags=colorizer.checked_tags(options.tags))
     check_side_pictures(jobs, *options.side_pictures.values())
     _check_guidance(colorizer, jobs, options)
-    runner, report = _Runner(colorizer, options), BatchReport()
+    runner, report = Runner(colorizer), BatchReport()
     for job in tqdm(jobs, desc="coloring", unit="sketch", disable=len(jobs) < 2):
-        try:
-            done = runner.run(job, overwrite)
-        except IrodoriError as error:
-            report.failed.append((job.sketch, str(error)))
-            continue
-        except (MemoryError, RuntimeError, cv2.error) as error:
-            if not _is_memory(error):
-                raise
-            report.failed.append((job.sketch, f"{job.sketch} needs more memory than there is: lower --image-size"))
+        done = runner.attempt(job, options, overwrite=overwrite)
+        if isinstance(done, str):
+            report.failed.append((job.sketch, done))
             continue
         if done is None:
             report.skipped.append(job.output)
@@ -153,11 +160,13 @@ def run_jobs(
 
 def _check_guidance(colorizer: Colorizer, jobs: Sequence[Job], options: Options) -> None:
     """InputError for what would fail for every sketch alike."""
-    if options.hints and len(jobs) > 1:
+    if (options.hints or options.hint_layer) and len(jobs) > 1:
         raise InputError(f"hints are places in one drawing, but there are {len(jobs)} sketches: color it by itself")
     if options.masks and options.masks.files and len(jobs) > 1:
         raise InputError(f"a mask file is for one drawing, but there are {len(jobs)} sketches: color it by itself")
-    uses = next(((job.parts,) for job in jobs if any(job.parts)), ())
+    if any(job.masks for job in jobs[1:]):
+        raise InputError(f"masks are places in one drawing, but there are {len(jobs)} sketches: color it by itself")
+    uses = next((((part,),) for job in jobs[:1] for part in job.parts if part and not is_mask(part)), ())
     palette = color_tensor(options.palette)
     guidance = Guidance(palette=palette, uses=uses, text=options.text, sampling=options.sampling)
     colorizer.system.check_guidance(guidance)
@@ -169,34 +178,44 @@ def _is_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or "out of memory" in text or "allocate" in text
 
 
-class _Runner:
+class Runner:
     """Runs jobs on one colorizer and remembers which references it holds."""
 
-    def __init__(self, colorizer: Colorizer, options: Options) -> None:
-        self.colorizer, self.options = colorizer, options
+    def __init__(self, colorizer: Colorizer) -> None:
+        self.colorizer = colorizer
         self.references: tuple[tuple[Path, ...], tuple[str, ...]] | None = None
         self.hashes: dict[Path, str] = {}
 
-    def run(self, job: Job, overwrite: bool) -> Done | None:
+    def attempt(self, job: Job, options: Options, *, overwrite: bool) -> Done | str | None:
+        """Colors one sketch; None if its output is there already, a sentence if it cannot be colored."""
+        try:
+            return self.run(job, options, overwrite=overwrite)
+        except IrodoriError as error:
+            return str(error)
+        except (MemoryError, RuntimeError, cv2.error) as error:
+            if not _is_memory(error):
+                raise
+            return f"{job.sketch} needs more memory than there is: lower --image-size"
+
+    def run(self, job: Job, options: Options, *, overwrite: bool) -> Done | None:
         """Colors one sketch; None if its output is there already."""
         if job.problem:
             raise InputError(job.problem)
         start = time.perf_counter()
-        wished = self.options.side_pictures.items()
+        wished = options.side_pictures.items()
         pictures = {kind: path for kind, target in wished if (path := side_picture(job, target)) is not None}
-        wanted = self._fingerprint(job)
+        wanted = self._fingerprint(job, options)
         if not overwrite and job.output.exists() and self._is_current(job.output, wanted, pictures.values()):
             return None
-        result = self._color(job)
-        made = [(path, self._side_picture(kind, result, job)) for kind, path in pictures.items()]
+        result = self._color(job, options)
+        made = [(path, self._side_picture(kind, result, job, options)) for kind, path in pictures.items()]
         for path, pixels in made:
             write_image(path, pixels)
         given = {key: value for key, value in wanted.items() if value}
         result.save(job.output, extra=given | file_names(job))
         return Done(job, result.notices, result.provenance, time.perf_counter() - start, pictures)
 
-    def _color(self, job: Job) -> Result:
-        options = self.options
+    def _color(self, job: Job, options: Options) -> Result:
         self.colorizer.set_sketch(job.sketch, polarity=options.polarity, image_size=options.image_size)
         if (job.references, job.parts) != self.references:
             self.references = None  # if one of them cannot be read, the next job must not believe that it is set
@@ -204,9 +223,8 @@ class _Runner:
             self.references = job.references, job.parts
         return self.colorizer.run(options.seed, options.lines, **options.steering)
 
-    def _fingerprint(self, job: Job) -> dict[str, str]:
+    def _fingerprint(self, job: Job, options: Options) -> dict[str, str]:
         """Inputs, model and options: two outputs with the same fingerprint are the same picture."""
-        options = self.options
         return {
             "weights": self.colorizer.weights_hash,
             "precision": self.colorizer.precision,
@@ -215,9 +233,10 @@ class _Runner:
             "image_size": str(options.image_size or self.colorizer.system.image_size),
             "seed": str(options.seed),
             **input_hashes(job, self.hashes),
-            **describe(options.hints, options.palette, options.snap, job.parts, options.tags),
-            **describe_drawing(options.text, options.masks, options.sampling),
+            **options.words(job.parts),
             "mask_sha256": " ".join(content_hash(path) for path in options.masks.files) if options.masks else "",
+            "reference_mask_sha256": " ".join(mask_hashes(job)),
+            "hint_layer_sha256": content_hash(options.hint_layer) if options.hint_layer else "",
         }
 
     def _is_current(self, output: Path, wanted: dict[str, str], pictures: Iterable[Path]) -> bool:
@@ -226,9 +245,9 @@ class _Runner:
         matches = wanted["weights"] != "" and all(found.get(key, "") == value for key, value in wanted.items())
         return matches and all(path.exists() for path in pictures)
 
-    def _side_picture(self, kind: str, result: Result, job: Job) -> Pixels:
+    def _side_picture(self, kind: str, result: Result, job: Job, options: Options) -> Pixels:
         if kind == "heatmap":
-            return np.asarray(self.colorizer.heatmap(self.options.text))
+            return np.asarray(self.colorizer.heatmap(options.text))
         if kind == "warped":
             if result.warped_reference is None:
                 raise InputError(
@@ -238,7 +257,7 @@ class _Runner:
         if result.correspondence is None:
             raise InputError(f"{job.sketch}: the model {self.colorizer.name} has no attention to show: leave it out")
         if kind == "attention":
-            return result.correspondence.picture(self.options.points)
+            return result.correspondence.picture(options.points)
         return np.asarray(result.explain() if kind == "explain" else result.grid())
 
 
@@ -259,6 +278,11 @@ def input_hashes(job: Job, known: dict[Path, str] | None = None) -> dict[str, st
         hashes[path] = hashes.get(path) or content_hash(path)
     references = " ".join(hashes[path] for path in job.references)
     return {"sketch_sha256": content_hash(job.sketch), "reference_sha256": references}
+
+
+def mask_hashes(job: Job) -> list[str]:
+    """For each reference the SHA-256 of its mask, "-" without one; empty if none has one."""
+    return [content_hash(Path(part)) if is_mask(part) else "-" for part in job.parts] if job.masks else []
 
 
 def file_names(job: Job) -> dict[str, str]:
@@ -292,7 +316,7 @@ def _provenance(path: Path) -> dict[str, str] | None:
     if path.suffix.lower() == ".bmp":
         return {}
     try:
-        found = json.loads(read_metadata(path)[METADATA_KEY])
+        found = json.loads(read_notes(path)[METADATA_KEY])
     except (IrodoriError, KeyError, ValueError):
         return None
     return found if isinstance(found, dict) else None

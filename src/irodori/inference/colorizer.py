@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
@@ -21,16 +22,15 @@ from irodori.data.vocabulary import color_of
 from irodori.editing.masks import MaskOptions, mask_of
 from irodori.errors import InputError
 from irodori.export.engine import OnnxEngine, check_engine, choose_engine
-from irodori.image import Geometry, Pixels, to_pixels
+from irodori.image import Geometry, Pixels, to_pixels, to_uint8
 from irodori.image_io import ImageSource, over_paper, read_image
 from irodori.inference.correspondence import Correspondence
 from irodori.inference.dominant import dominant_colors
 from irodori.inference.finish import LINE_MODES, LineMode
 from irodori.inference.guidance import (
-    ALL_PARTS,
     Color,
     Hint,
-    by_part,
+    Stroke,
     checked_color,
     checked_hints,
     checked_tags,
@@ -38,23 +38,24 @@ from irodori.inference.guidance import (
     describe,
     describe_drawing,
     hint_tensor,
-    uses_of,
+    is_mask,
 )
 from irodori.inference.heatmap import heatmap
+from irodori.inference.marks import AnyHint, read_dabs, told_hints
+from irodori.inference.masked import compose, find_owners, shrink_owners
 from irodori.inference.memory import Holding, check_holding
+from irodori.inference.palette_files import as_pixels
 from irodori.inference.prepare import Polarity, PreparedSketch, prepare_sketch
+from irodori.inference.references import ReferenceGroup, References, read_groups
+from irodori.inference.regions import closed_regions
 from irodori.inference.result import Result
 from irodori.systems import load_system
-from irodori.systems.base import Attention, Guidance, Masks, Noise, Sampling, System
+from irodori.systems.base import Attention, Guidance, Masks, Noise, Output, Sampling, System
 from irodori.systems.text import TextEdit
 from irodori.weights import WEIGHTS_FILE, file_hash, resolve, short_name
 
 DEVICES = ("auto", "cpu", "cuda")
 MIN_IMAGE_SIZE, MAX_IMAGE_SIZE = 64, 1024
-
-Pictures = ImageSource | Sequence[ImageSource]
-References = Pictures | Mapping[str, Pictures]
-"""One picture, several for everything, or ``{part name: picture or pictures}``; the name "" is for all other parts."""
 
 
 class Colorizer:
@@ -85,13 +86,11 @@ class Colorizer:
         self._sketch: PreparedSketch | None = None
         self._polarity: Polarity = "auto"
         self._image_size = self.system.image_size
-        self._references: tuple[Pixels, ...] = ()
+        self._groups: tuple[ReferenceGroup, ...] = (ReferenceGroup(),)
         self._parts: tuple[str, ...] = ()
-        self._uses: tuple[tuple[str, ...], ...] = ()
         self._dominant: Pixels | None = None
         self._sketch_input: Tensor | None = None
         self._sketch_code: Any = None
-        self._reference_code: Any = None
 
     @classmethod
     def from_pretrained(
@@ -167,9 +166,11 @@ class Colorizer:
         lines: LineMode = "keep",
         polarity: Polarity = "auto",
         image_size: int | None = None,
-        hints: Sequence[Hint] = (),
+        hints: Sequence[Hint | Stroke] = (),
+        hint_layer: ImageSource | None = None,
         palette: Sequence[Color] = (),
         snap: bool = False,
+        snap_palette: Sequence[Color] = (),
         tags: Mapping[str, float] | None = None,
         text: Sequence[TextEdit] = (),
         masks: MaskOptions | None = None,
@@ -177,18 +178,19 @@ class Colorizer:
     ) -> Result:
         """Colors a sketch after one or several references, or after none.
 
-        Images are paths, PIL images or arrays; references for named parts: ``{"hair": a, "clothes": b, "": c}``.
+        Images are paths, PIL images or arrays; references for named parts: ``{"hair": a, "clothes": b, "": c}``, and
+        for places: ``{"coat-mask.png": b, "": c}``.
         lines: "keep" the artist's, the "model"'s, or "none".
         polarity: "dark" or "light" lines, or "auto".  image_size: longest side at which the network works, 64…1024.
-        hints, palette, snap, tags, text, masks, sampling: see `run`.
+        hints, hint_layer, palette, snap, snap_palette, tags, text, masks, sampling: see `run`.
         Raises InputError for anything that cannot be used.
         """
         check_lines(lines)
         self.set_sketch(sketch, polarity=polarity, image_size=image_size)
         self.set_reference(reference)
         return self.run(
-            seed=seed, lines=lines, hints=hints, palette=palette, snap=snap, tags=tags, text=text, masks=masks,
-            sampling=sampling,
+            seed=seed, lines=lines, hints=hints, hint_layer=hint_layer, palette=palette, snap=snap,
+            snap_palette=snap_palette, tags=tags, text=text, masks=masks, sampling=sampling,
         )  # fmt: skip
 
     def set_sketch(
@@ -197,8 +199,9 @@ class Colorizer:
         """Reads a sketch and prepares its lines; it is encoded when it is first colored."""
         size = self.system.image_size if image_size is None else check_image_size(image_size)
         prepared = prepare_sketch(read_image(sketch), polarity)
-        if size != self._image_size or not self._references:
-            self._reference_code = None
+        for group in self._groups:
+            if size != self._image_size or not group.references:
+                group.code = None
         self._sketch, self._polarity, self._image_size = prepared, polarity, size
         self._sketch_input = self._sketch_code = None
         return prepared
@@ -206,14 +209,12 @@ class Colorizer:
     def set_reference(self, reference: References | None) -> None:
         """Reads one reference or several; None or an empty list: the system colors without one.
 
-        A mapping gives them for named parts; a picture that is given for several parts is encoded once.
+        A mapping gives them for named parts, or for places; a picture that is given for several parts is encoded once.
         """
-        parts, pictures = _as_pairs(reference)
-        distinct, names = _merge([over_paper(read_image(picture)) for picture in pictures], parts)
-        uses = uses_of(names)
-        self.system.check_guidance(Guidance(uses=uses))
-        self._references, self._parts, self._uses = distinct, parts, uses
-        self._reference_code = self._dominant = None
+        groups, parts = read_groups(reference)
+        for group in groups:
+            self.system.check_guidance(Guidance(uses=group.uses))
+        self._groups, self._parts, self._dominant = groups, parts, None
 
     @torch.inference_mode()
     def run(
@@ -221,9 +222,11 @@ class Colorizer:
         seed: int = 0,
         lines: LineMode = "keep",
         *,
-        hints: Sequence[Hint] = (),
+        hints: Sequence[Hint | Stroke] = (),
+        hint_layer: ImageSource | None = None,
         palette: Sequence[Color] = (),
         snap: bool = False,
+        snap_palette: Sequence[Color] = (),
         tags: Mapping[str, float] | None = None,
         text: Sequence[TextEdit] = (),
         masks: MaskOptions | None = None,
@@ -231,9 +234,11 @@ class Colorizer:
     ) -> Result:
         """Colors what was set; encodings are kept for the next run.
 
-        hints: colors at places; the closed region around each gets exactly its color, whatever the system.
+        hints: colors at points or along strokes; the closed region around each gets exactly its color, whatever the
+            system.  hint_layer: the same, painted as dabs on a transparent picture of the sketch's size.
         palette: colors to choose from, for systems that take one.
         snap: makes every closed region one flat color, and that exactly a color of the references.
+        snap_palette: the same with exactly these colors, and no other.
         tags: how strong tags should be, such as ``{"red_hair": 1.5}``, for systems that take them; 0 is none, 1 as in
             a picture that shows it, at most 5.  Other tags of the same part give way.
         text: edits in words, one after the other, for systems that take them.
@@ -245,16 +250,19 @@ class Colorizer:
             raise InputError("there is no sketch yet: call set_sketch before run")
         geometry = self._geometry(self._sketch.lines)
         hints = checked_hints(hints, geometry.size)
-        palette = tuple(checked_color(color) for color in palette)
+        palette, snap_palette = (tuple(map(checked_color, colors)) for colors in (palette, snap_palette))
         tags = self.checked_tags(tags or {})
+        marks: tuple[AnyHint, ...] = hints
+        if hint_layer is not None:
+            marks += read_dabs(hint_layer, geometry.size, picture_name(hint_layer))
+        check_steering(lines, marks, snap or bool(snap_palette))
         guidance = replace(
-            self._guidance(hints, palette, tags, geometry),
-            text=tuple(text), masks=self._masks(masks, geometry), sampling=sampling,
+            self._guidance(marks, palette, tags, geometry), text=tuple(text), sampling=sampling
         )  # fmt: skip
-        self.system.check_guidance(guidance)
-        check_steering(lines, hints, snap)
-        self._encode(geometry)
-        output = self._engine.paint(self._sketch_code, self._reference_code, Noise((seed,)), guidance)
+        output = self._paint(seed, guidance, masks, geometry)
+        snapped = snap or bool(snap_palette)
+        choices = as_pixels(snap_palette) if snap_palette else self._choices(guidance, palette) if snapped else None
+        steering = describe(hints, palette, snapped, self._parts, tags, snap_palette)
         return Result(
             network_image=to_pixels(geometry.crop(output.image)),
             drawing=self._sketch.lines,
@@ -262,13 +270,56 @@ class Colorizer:
             correspondence=self._correspondence(output.attention, geometry),
             notices=self._sketch.notices,
             provenance=self._provenance(seed, lines)
-            | _given(describe(hints, palette, snap, self._parts, tags) | describe_drawing(text, masks, sampling)),
-            hints=hints,
-            choices=self._choices(guidance, hints, palette) if snap else None,
+            | _given(steering | self._described_masks(hint_layer) | describe_drawing(text, masks, sampling)),
+            hints=marks,
+            choices=choices,
+            exact=bool(snap_palette),
             inked=self.system.draws_lines,
             network_warped=_map_pixels(output.warped_reference, geometry),
             network_confidence=_confidence_pixels(output.confidence, geometry),
+            references=tuple(
+                pair for group in self._groups for pair in zip(group.names, group.references, strict=True)
+            ),
         )
+
+    def _paint(self, seed: int, guidance: Guidance, masks: MaskOptions | None, geometry: Geometry) -> Output:
+        """The coloring of each group of references, put together by their masks."""
+        assert self._sketch is not None
+        tasks = []
+        for group in self._groups:
+            own = replace(guidance, uses=group.uses, masks=self._masks(masks, group, geometry))
+            self.system.check_guidance(own)
+            tasks.append((group, own))
+        places = self._check_places(geometry.size)
+        self._encode(geometry)
+        outputs = [self._engine.paint(self._sketch_code, group.code, Noise((seed,)), own) for group, own in tasks]
+        if not places:
+            return outputs[0]
+        owners = find_owners(places, self._sketch.lines)
+        return compose(outputs, shrink_owners(owners, geometry.fitted_size, geometry.network_size))
+
+    def _check_places(self, size: tuple[int, int]) -> list[Pixels]:
+        """The masks of references; InputError for one of another size than the sketch."""
+        found = [(group.mask, group.mask_name) for group in self._groups if group.mask is not None]
+        for mask, name in found:
+            if mask.shape != size:
+                raise InputError(
+                    f"the mask {name} is {mask.shape[1]}x{mask.shape[0]} pixels, but the sketch is "
+                    f"{size[1]}x{size[0]}: paint it over the sketch"
+                )
+        return [mask for mask, _ in found]
+
+    @property
+    def _references(self) -> tuple[Pixels, ...]:
+        return tuple(picture for group in self._groups for picture in group.references)
+
+    def _described_masks(self, hint_layer: ImageSource | None) -> dict[str, str]:
+        """Names of the masks of references, as JSON, and of the layer of hints; without folders, which are private."""
+        masks = [Path(part).name if is_mask(part) else "" for part in self._parts]
+        return {
+            "reference_masks": json.dumps(masks, ensure_ascii=False) if any(masks) else "",
+            "hint_layer": Path(picture_name(hint_layer)).name if hint_layer is not None else "",
+        }
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -294,26 +345,29 @@ class Colorizer:
         return found
 
     def _guidance(
-        self, hints: tuple[Hint, ...], palette: tuple[Color, ...], tags: Mapping[str, float], geometry: Geometry
+        self, hints: tuple[AnyHint, ...], palette: tuple[Color, ...], tags: Mapping[str, float], geometry: Geometry
     ) -> Guidance:
         """What the system is told; a system that takes no hints has them laid on its color layer alone."""
-        told = hint_tensor(hints, geometry) if "hints" in self.system.takes else None
+        told = hint_tensor(self._points(hints), geometry) if "hints" in self.system.takes else None
         colors = color_tensor(palette)
-        guidance = Guidance(
-            None if told is None else told.to(self.device),
-            None if colors is None else colors.to(self.device),
-            self._uses,
-            tuple(tags.items()),
+        return Guidance(
+            hints=None if told is None else told.to(self.device),
+            palette=None if colors is None else colors.to(self.device),
+            tags=tuple(tags.items()),
         )
-        return guidance
 
-    def _masks(self, options: MaskOptions | None, geometry: Geometry) -> Masks | None:
+    def _points(self, hints: tuple[AnyHint, ...]) -> tuple[Hint, ...]:
+        assert self._sketch is not None
+        points = tuple(hint for hint in hints if isinstance(hint, Hint))
+        return points if len(points) == len(hints) else told_hints(hints, closed_regions(self._sketch.lines))
+
+    def _masks(self, options: MaskOptions | None, group: ReferenceGroup, geometry: Geometry) -> Masks | None:
         """Foregrounds of the sketch and of the first reference; None without a reference, which has no background."""
-        if options is None or not self._references or self._sketch is None:
+        if options is None or not group.references or self._sketch is None:
             return None
         if "masks" not in self.system.takes:
             raise self.system.refusal("masks")
-        first = self._references[0]
+        first = group.references[0]
         sketch = geometry.apply_mask(mask_of(self._sketch.lines, options.sketch, "sketch"))
         reference = self._reference_geometry(first).apply_mask(mask_of(first, options.reference, "reference"))
         return Masks(
@@ -331,16 +385,17 @@ class Colorizer:
         if self._sketch is None:
             raise InputError("there is no sketch yet: call set_sketch before heatmap")
         self._encode(self._geometry(self._sketch.lines))
-        fits = self.system.text_fit(self._reference_code, [edit.place for edit in text])
+        first = next(group for group in self._groups if group.references)
+        fits = self.system.text_fit(first.code, [edit.place for edit in text])
         return Image.fromarray(heatmap(self._references[0], fits.cpu(), [edit.thresholds for edit in text]))
 
-    def _choices(self, guidance: Guidance, hints: tuple[Hint, ...], palette: tuple[Color, ...]) -> Pixels:
+    def _choices(self, guidance: Guidance, palette: tuple[Color, ...]) -> Pixels:
         """Colors that flats may have: those of the references, and those that the system was told of."""
         if self._dominant is None:
             self._dominant = dominant_colors(self._references)
-        told = [*palette, *(hint.color for hint in hints if guidance.hints is not None)]
-        told += [color for tag, value in guidance.tags if value > 0 and (color := color_of(tag)) is not None]
-        return np.concatenate([self._dominant, np.array(told, np.uint8).reshape(-1, 3)])
+        told = [color for tag, value in guidance.tags if value > 0 and (color := color_of(tag)) is not None]
+        hinted = to_uint8(guidance.hints[0, :, 2:]).cpu().numpy() if guidance.hints is not None else as_pixels(())
+        return np.concatenate([self._dominant, as_pixels(palette), hinted, as_pixels(told)])
 
     def _geometry(self, pixels: Pixels) -> Geometry:
         return Geometry((pixels.shape[0], pixels.shape[1]), self._image_size, self.system.size_multiple)
@@ -354,9 +409,10 @@ class Colorizer:
         if self._sketch_input is None:
             self._sketch_input = self._network_input(geometry, self._sketch.lines)
             self._sketch_code = self._engine.encode_sketch(self._sketch_input)
-        if self._reference_code is None:
-            references = [self._network_input(self._reference_geometry(one), one) for one in self._references]
-            self._reference_code = self._engine.encode_references(references, like=self._sketch_input)
+        for group in self._groups:
+            if group.code is None:
+                references = [self._network_input(self._reference_geometry(one), one) for one in group.references]
+                group.code = self._engine.encode_references(references, like=self._sketch_input)
 
     def _network_input(self, geometry: Geometry, pixels: Pixels) -> Tensor:
         return geometry.apply(pixels).to(self.device)
@@ -390,30 +446,9 @@ def select_device(name: str) -> torch.device:
     return torch.device("cuda" if name != "cpu" and has_gpu else "cpu")
 
 
-def _as_pairs(reference: References | None) -> tuple[tuple[str, ...], list[ImageSource]]:
-    """Part names, "" for all, and pictures, one beside the other."""
-    if reference is None:
-        return (), []
-    if isinstance(reference, Mapping):
-        pairs = by_part(reference)
-        return tuple(part for part, _ in pairs), [picture for _, picture in pairs]
-    one = isinstance(reference, (str, Path, bytes, Image.Image, np.ndarray))
-    pictures: list[Any] = [reference] if one else list(reference)  # type: ignore[arg-type]
-    return (ALL_PARTS,) * len(pictures), pictures
-
-
-def _merge(pictures: Sequence[Pixels], parts: Sequence[str]) -> tuple[tuple[Pixels, ...], list[list[str]]]:
-    """Pictures without those that are there already for another part, and the part names of each."""
-    distinct: list[Pixels] = []
-    names: list[list[str]] = []
-    for picture, part in zip(pictures, parts, strict=True):
-        same = [i for i, other in enumerate(distinct) if part not in names[i] and np.array_equal(other, picture)]
-        if same:
-            names[same[0]].append(part)
-        else:
-            distinct.append(picture)
-            names.append([part])
-    return tuple(distinct), names
+def picture_name(source: ImageSource) -> str:
+    """A file's path, or words for a picture that came without one."""
+    return str(source) if isinstance(source, (str, Path)) else "the given picture"
 
 
 def _given(steering: dict[str, str]) -> dict[str, str]:
@@ -429,7 +464,7 @@ def _confidence_pixels(confidence: Tensor | None, geometry: Geometry) -> Pixels 
     return None if confidence is None else to_pixels(geometry.crop(confidence) * 2 - 1)[..., 0]
 
 
-def check_steering(lines: LineMode, hints: Sequence[Hint], snap: bool) -> None:
+def check_steering(lines: LineMode, hints: object, snap: bool) -> None:
     """InputError for what the network's own picture cannot have: its areas are not those of the drawing."""
     if lines == "model" and (hints or snap):
         raise InputError(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from irodori.image import Pixels
 from irodori.inference.finish import bands, extended_band, soften_under_ink
-from irodori.inference.guidance import Hint
+from irodori.inference.marks import AnyHint, as_marks, claim_regions
 from irodori.inference.regions import Labels, Mask, Regions, closed_regions, grow_labels, nearest
 
 WORK_SIDE = 512
@@ -32,64 +34,63 @@ def lay_flats(colors: Pixels, regions: Regions, flats: Pixels, chosen: Mask) -> 
         soften_under_ink(colors[band], regions[band] == 0)
 
 
-def paint_hints(colors: Pixels, lines: Pixels, hints: tuple[Hint, ...]) -> Pixels:
+def paint_flats(flats: Pixels, regions: Regions) -> Pixels:
+    """Each region ``(H, W)``, up to the middle of the lines, in its color of ``(R, 3)``, with hard edges."""
+    painted = np.empty((*regions.shape, 3), np.uint8)
+    for band in bands(regions.shape):
+        painted[band] = flats[extended_band(regions, band)]
+    return painted
+
+
+def paint_hints(colors: Pixels, lines: Pixels, hints: Sequence[AnyHint]) -> Pixels:
     """The color layer ``(H, W, 3)`` with the closed region of each hint in exactly its color.
 
-    A hint on ink is one for the nearest region.  Hints of several colors in one region share it: they meet where it
-    is narrowest, as in a gap of a line, and halfway where it is equally wide (`share_region`).
+    A hint on ink is one for the nearest region; strokes and dabs are for every region that they lie in
+    (`irodori.inference.marks`).  Hints of several colors in one region share it: they meet where it is narrowest, as in
+    a gap of a line, and halfway where it is equally wide (`share_region`).
     """
     regions = closed_regions(lines)
     if not regions.any():
         return colors
-    colors, places = colors.copy(), _paper_pixels(hints, regions)
+    colors, claims = colors.copy(), claim_regions(as_marks(hints, lines.shape), regions)
     owners: dict[int, list[int]] = {}
-    for number, (row, column) in enumerate(places):
-        owners.setdefault(int(regions[row, column]), []).append(number)
+    for number, claim in enumerate(claims):
+        owners.setdefault(claim.region, []).append(number)
     first = int(regions.max()) + 1
     owner = np.arange(first, dtype=np.int32)
     shared: list[Regions] = []
     for region, numbers in owners.items():
-        seeds = [(*places[number], first + number) for number in numbers]
-        if len({hints[number].color for number in numbers}) > 1:
+        seeds = [(claims[number].places, first + number) for number in numbers]
+        if len({claims[number].color for number in numbers}) > 1:
             shared.append(share_region(regions == region, seeds))
-        owner[region] = seeds[0][2]
+        owner[region] = seeds[0][1]
     regions = owner[regions]
     for parts in shared:
         np.copyto(regions, parts, where=parts > 0)
-    flats = np.zeros((first + len(hints), 3), np.uint8)
-    flats[first:] = [hint.color for hint in hints]
+    flats = np.zeros((first + len(claims), 3), np.uint8)
+    flats[first:] = np.array([claim.color for claim in claims], np.uint8).reshape(-1, 3)
     lay_flats(colors, regions, flats, np.arange(len(flats)) >= first)
-    for hint, (row, column) in zip(hints, places, strict=True):
-        colors[row, column] = hint.color  # also where two hints are closer than the working size tells apart
+    for claim in claims:
+        colors.reshape(-1, 3)[claim.places] = claim.color  # also where two are closer than the working size tells apart
     return colors
 
 
-def hinted_mask(lines: Pixels, hints: tuple[Hint, ...]) -> Mask:
+def hinted_mask(lines: Pixels, hints: Sequence[AnyHint]) -> Mask:
     """Where hints decide: ``(H, W)``."""
     regions = closed_regions(lines)
     if not regions.any() or not hints:
         return np.zeros(lines.shape, np.bool_)
-    return np.isin(regions, [regions[place] for place in _paper_pixels(hints, regions)])
-
-
-def _paper_pixels(hints: tuple[Hint, ...], regions: Regions) -> list[tuple[int, int]]:
-    """For each hint the row and column of its pixel, or of the nearest one on paper."""
-    height, width = regions.shape
-    places = [(min(int(hint.y + 0.5), height - 1), min(int(hint.x + 0.5), width - 1)) for hint in hints]
-    if all(regions[place] > 0 for place in places):
-        return places
-    index, _ = nearest(regions > 0)
-    found = (divmod(int(index[place]), width) for place in places)
-    return [(row, column) for row, column in found]
+    claims = claim_regions(as_marks(hints, lines.shape), regions)
+    return np.isin(regions, [claim.region for claim in claims])
 
 
 # --- several hints in one region -------------------------------------------------------------------------------------
 
 
-def share_region(mask: Mask, seeds: list[tuple[int, int, int]]) -> Regions:
+def share_region(mask: Mask, seeds: Sequence[tuple[NDArray[np.int64], int]]) -> Regions:
     """Divides a region between seeds: ``(H, W)``, the number of the seed that each pixel belongs to, 0 outside.
 
-    mask: ``(H, W)``, the region.  seeds: row, column, number.
+    mask: ``(H, W)``, the region.  seeds: flat indices of pixels ``(N,)``, and a number.
     All seeds grow equally fast, first through what is wide and only then through narrow passages: so a color does not
     leave through a gap in a line before the place behind the gap has filled with its own (after the trapped balls of
     Zhang et al. 2009, "Vectorizing cartoon animations").
@@ -98,8 +99,9 @@ def share_region(mask: Mask, seeds: list[tuple[int, int, int]]) -> Regions:
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     small, scale = _shrink(mask[box])
     labels = np.zeros(small.shape, np.uint16)
-    for number, (row, column, _) in enumerate(seeds, start=1):
-        place = int((row - rows[0]) * scale), int((column - columns[0]) * scale)
+    for number, (places, _) in enumerate(seeds, start=1):
+        down, across = np.divmod(places, mask.shape[1])
+        place = ((down - rows[0]) * scale).astype(np.int64), ((across - columns[0]) * scale).astype(np.int64)
         small[place], labels[place] = True, number
     _grow(labels, _thickness(small))
     index, _ = nearest(labels > 0)  # what shrinking closed goes to whoever is next to it
@@ -107,7 +109,7 @@ def share_region(mask: Mask, seeds: list[tuple[int, int, int]]) -> Regions:
         labels.reshape(-1)[index], (mask[box].shape[1], mask[box].shape[0]), interpolation=cv2.INTER_NEAREST
     )
     result = np.zeros(mask.shape, np.int32)
-    result[box] = np.array([0, *(seed[2] for seed in seeds)], np.int32)[full]
+    result[box] = np.array([0, *(number for _, number in seeds)], np.int32)[full]
     return np.where(mask, result, np.int32(0))
 
 

@@ -20,6 +20,7 @@ from irodori.data.vocabulary import find_tag, normal
 from irodori.editing.masks import MaskOptions
 from irodori.errors import ConfigError, InputError
 from irodori.image import Geometry, from_uint8
+from irodori.image_io import supported_suffixes
 from irodori.systems.base import Sampling
 from irodori.systems.text import TextEdit
 
@@ -42,17 +43,38 @@ class Hint(NamedTuple):
     color: Color
 
 
+class Stroke(NamedTuple):
+    """A color along a line of the drawing: `points` as a hint's place, joined by straight lines."""
+
+    points: tuple[tuple[float, float], ...]
+    color: Color
+
+
 # --- checks ----------------------------------------------------------------------------------------------------------
 
 
-def checked_hints(hints: Sequence[Hint], size: tuple[int, int]) -> tuple[Hint, ...]:
+def checked_hints(hints: Sequence[Hint | Stroke], size: tuple[int, int]) -> tuple[Hint | Stroke, ...]:
     """Hints as given, for a drawing of ``(height, width)``; InputError for one outside it or without a color."""
     height, width = size
-    found = tuple(Hint(float(x), float(y), checked_color(color)) for x, y, color in hints)
-    for x, y, _ in found:
+    found = tuple(_checked_hint(hint) for hint in hints)
+    for x, y in (point for hint in found for point in places_of(hint)):
         if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
             raise InputError(f"the hint {x:g},{y:g} lies outside the sketch of {width}x{height} pixels: move it inside")
     return found
+
+
+def _checked_hint(hint: Hint | Stroke) -> Hint | Stroke:
+    if isinstance(hint, Stroke):
+        if not hint.points:
+            raise InputError("a stroke without points lies nowhere: give it at least one")
+        return Stroke(tuple((float(x), float(y)) for x, y in hint.points), checked_color(hint.color))
+    x, y, color = hint
+    return Hint(float(x), float(y), checked_color(color))
+
+
+def places_of(hint: Hint | Stroke) -> tuple[tuple[float, float], ...]:
+    """The points ``(x, y)`` that a hint names."""
+    return hint.points if isinstance(hint, Stroke) else ((hint.x, hint.y),)
 
 
 def checked_color(color: Sequence[int]) -> Color:
@@ -61,6 +83,11 @@ def checked_color(color: Sequence[int]) -> Color:
         raise InputError(f"{tuple(color)} is not a color: red, green and blue are whole numbers from 0 to 255")
     red, green, blue = (int(level) for level in color)
     return red, green, blue
+
+
+def is_mask(part: str) -> bool:
+    """Whether what a reference is for is no part's name but a file: a mask."""
+    return Path(part).suffix.lower() in supported_suffixes
 
 
 def checked_part(name: str) -> str:
@@ -86,20 +113,25 @@ def checked_tags(tags: Mapping[str, float], known: Sequence[str]) -> dict[str, f
 # --- text ------------------------------------------------------------------------------------------------------------
 
 
-def parse_hint(text: str) -> Hint:
-    """``"x,y=#rrggbb"`` to a hint.
+def parse_hint(text: str) -> Hint | Stroke:
+    """``"x,y=#rrggbb"`` to a hint, ``"x,y:x,y:…=#rrggbb"`` to a stroke.
 
     >>> parse_hint("120,85=#ff8000")
     Hint(x=120.0, y=85.0, color=(255, 128, 0))
+    >>> parse_hint("120,85:160,90=ff8000")
+    Stroke(points=((120.0, 85.0), (160.0, 90.0)), color=(255, 128, 0))
     """
-    place, equals, color = text.partition("=")
+    places, equals, color = text.partition("=")
     try:
-        x, y = (float(part) for part in place.split(","))
+        points = tuple((float(x), float(y)) for x, y in (place.split(",") for place in places.split(":")))
     except ValueError:
-        x = math.nan
-    if not equals or not (math.isfinite(x) and math.isfinite(y)):
-        raise InputError(f"{text!r} is not a hint: write a place and a color, such as 120,85=#ff8000")
-    return Hint(x, y, parse_color(color))
+        points = ()
+    if not (equals and points and all(map(math.isfinite, sum(points, ())))):
+        raise InputError(
+            f"{text!r} is not a hint: write a place and a color, such as 120,85=#ff8000, or, for a stroke, "
+            "several places, such as 120,85:160,90=#ff8000"
+        )
+    return Hint(*points[0], parse_color(color)) if len(points) == 1 else Stroke(points, parse_color(color))
 
 
 def parse_palette(texts: Sequence[str]) -> tuple[Color, ...]:
@@ -187,23 +219,25 @@ _EDIT_FIELDS: Mapping[str, Callable[[str], Any]] = {
 
 
 def parse_references(texts: Sequence[str]) -> dict[str, list[Path]]:
-    """``"FILE"`` and ``"PART=FILE"`` to files for each part; a file that exists is a file, whatever its name.
+    """``"FILE"``, ``"PART=FILE"`` and ``"MASK.png=FILE"`` to files by what they are for; a file that exists is a file.
 
-    >>> parse_references(["hair=a.png", "b.png"])
-    {'hair': [PosixPath('a.png')], '': [PosixPath('b.png')]}
+    >>> parse_references(["hair=a.png", "b.png", "coat-mask.png=c.png"])
+    {'hair': [PosixPath('a.png')], '': [PosixPath('b.png')], 'coat-mask.png': [PosixPath('c.png')]}
     """
     found: dict[str, list[Path]] = {}
     for text in texts:
         part, equals, file = text.partition("=")
-        is_named = bool(equals) and part.replace("_", "").isalpha() and not Path(text).exists()
-        if is_named and not file:
-            raise InputError(f"{text!r} names no file: write a part and a file, such as hair=picture.png")
-        name, path = (_part_of(part, text), Path(file)) if is_named else (ALL_PARTS, Path(text))
+        is_for = bool(equals) and (part.replace("_", "").isalpha() or is_mask(part)) and not Path(text).exists()
+        if is_for and not file:
+            raise InputError(f"{text!r} names no file: write a part or a mask, and a file, such as hair=picture.png")
+        name, path = (_part_of(part, text), Path(file)) if is_for else (ALL_PARTS, Path(text))
         found.setdefault(name, []).append(path)
     return found
 
 
 def _part_of(part: str, text: str) -> str:
+    if is_mask(part):
+        return part
     try:
         return checked_part(part)
     except InputError as error:
@@ -211,16 +245,29 @@ def _part_of(part: str, text: str) -> str:
 
 
 def describe(
-    hints: Sequence[Hint], palette: Sequence[Color], snap: bool, parts: Sequence[str], tags: Mapping[str, float]
+    hints: Sequence[Hint | Stroke],
+    palette: Sequence[Color],
+    snap: bool,
+    parts: Sequence[str],
+    tags: Mapping[str, float],
+    snap_palette: Sequence[Color] = (),
 ) -> dict[str, str]:
     """Steering in words that provenance keeps; an empty text: not given.  parts: for each reference."""
     return {
-        "hints": " ".join(f"{hint.x:g},{hint.y:g}={to_hex(hint.color)}" for hint in hints),
+        "hints": " ".join(map(_hint_text, hints)),
         "palette": " ".join(to_hex(color) for color in palette),
         "snap": "yes" if snap else "",
-        "reference_parts": " ".join(part or "*" for part in parts) if any(parts) else "",
+        "snap_palette": " ".join(to_hex(color) for color in snap_palette),
+        "reference_parts": " ".join(names)
+        if set(names := ["*" if is_mask(part) else part or "*" for part in parts]) - {"*"}
+        else "",
         "tags": " ".join(f"{name}={value:g}" for name, value in tags.items()),
     }
+
+
+def _hint_text(hint: Hint | Stroke) -> str:
+    """The inverse of `parse_hint`."""
+    return ":".join(f"{x:g},{y:g}" for x, y in places_of(hint)) + f"={to_hex(hint.color)}"
 
 
 def describe_drawing(text: Sequence[TextEdit], masks: MaskOptions | None, sampling: Sampling | None) -> dict[str, str]:
@@ -287,9 +334,9 @@ def uses_of(parts: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
 
 
 def by_part(references: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """``{part: picture or pictures}`` as pairs in the order given; InputError for an unknown part."""
+    """``{part or mask: picture or pictures}`` as pairs in the order given; InputError for an unknown part."""
     return [
-        (checked_part(part), picture)
+        (str(part) if is_mask(str(part)) else checked_part(part), picture)
         for part, pictures in references.items()
         for picture in (pictures if isinstance(pictures, (list, tuple)) else [pictures])
     ]

@@ -18,6 +18,8 @@ WORK_SIDE = 1024
 """Longest side, in pixels, at which rooms are looked for."""
 GAP = 0.01
 """Radius of the ball as a share of the longest side: gaps of up to twice that do not join rooms."""
+WIDER_GAPS = (0.04, 0.02)
+"""Radii of balls that find rooms behind wider openings, as of a bust whose outline ends before the page does."""
 LEAST_PIXELS = 24
 """A room of fewer network pixels says nothing clear."""
 CLEAR = 0.6
@@ -30,8 +32,15 @@ def split_leaks(regions: Regions, choices: Pixels, evidence: Evidence) -> Region
     """The regions ``(H, W)``, with rooms of clearly another color than the rest of theirs as regions of their own.
 
     choices: ``(K, 3)``, the colors to choose from.
+    Large balls first: what they part, smaller ones part further.
     """
-    rooms, owner = find_rooms(regions)
+    for gap in (*WIDER_GAPS, GAP):
+        regions = _split(regions, choices, evidence, gap)
+    return regions
+
+
+def _split(regions: Regions, choices: Pixels, evidence: Evidence, gap: float) -> Regions:
+    rooms, owner = find_rooms(regions, gap)
     if not len(choices) or np.unique(owner).size == owner.size:  # every region is a single room
         return regions
     step = max(1, int(evidence.pixel_area**0.5 / 4))  # a room has many pixels: some for each of the network's will do
@@ -45,13 +54,13 @@ def split_leaks(regions: Regions, choices: Pixels, evidence: Evidence) -> Region
     return numbers[rooms]
 
 
-def find_rooms(regions: Regions) -> tuple[Regions, NDArray[np.int32]]:
+def find_rooms(regions: Regions, gap: float = GAP) -> tuple[Regions, NDArray[np.int32]]:
     """The rooms of all regions, ``(H, W)``, numbered from 1, 0 = ink; and the region of each room, ``(rooms + 1,)``.
 
     What is too narrow for the ball belongs to the room that it opens to; a region without any is one room.
     """
     small = _shrink(regions)
-    labels, owner = _ball_rooms(small, max(2.0, GAP * max(small.shape)))
+    labels, owner = _ball_rooms(small, max(2.0, gap * max(small.shape)))
     areas = np.bincount(labels.reshape(-1), minlength=len(owner))
     areas[0] = 0
     largest = np.zeros(int(regions.max()) + 1, np.int32)
@@ -61,8 +70,10 @@ def find_rooms(regions: Regions) -> tuple[Regions, NDArray[np.int32]]:
     without = np.flatnonzero(largest[1:] == 0) + 1
     largest[without] = len(owner) + np.arange(len(without))
     owner = np.concatenate([owner, without.astype(np.int32)])
-    full = cv2.resize(labels, regions.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    rooms: Regions = np.where(owner[full] == regions, full, largest[regions])
+    full = cv2.resize(labels.astype(np.uint16), regions.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    full[owner[full] != regions] = 0
+    grow_labels(full, regions > 0)  # along the lines, where shrinking left too little paper, on to the next ink
+    rooms: Regions = np.where(full > 0, full, largest[regions]).astype(np.int32)
     rooms[regions == 0] = 0
     return rooms, owner
 

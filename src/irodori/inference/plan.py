@@ -10,8 +10,13 @@ from pathlib import Path
 
 from irodori.errors import InputError
 from irodori.image_io import list_images, supported_suffixes
+from irodori.inference.guidance import is_mask
+from irodori.inference.layer_files import layer_suffixes
 
-FOREIGN_SUFFIXES = {".gif", ".psd", ".ora", ".svg", ".pdf", ".heic", ".avif", ".jxl", ".tga", ".ico"}
+FOREIGN_SUFFIXES = {".gif", ".svg", ".pdf", ".heic", ".avif", ".jxl", ".tga", ".ico"}
+
+output_suffixes = (*supported_suffixes, *layer_suffixes)
+"""Lower-case suffixes of the files that a coloring can be saved to."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,7 @@ class Job:
     """One sketch to color.
 
     problem: a sentence if it is known beforehand that the job cannot be done, else empty.
-    parts: for each reference the part that it is for, "" for all others; empty: no reference is for a named part.
+    parts: for each reference the part or the mask that it is for, "" for all others; empty: none is for any of them.
     """
 
     sketch: Path
@@ -28,24 +33,38 @@ class Job:
     problem: str = ""
     parts: tuple[str, ...] = ()
 
+    @property
+    def masks(self) -> tuple[Path, ...]:
+        """The masks among the parts, each once."""
+        return tuple(dict.fromkeys(Path(part) for part in self.parts if is_mask(part)))
+
 
 def plan_jobs(
-    sketches: Sequence[Path], references: Sequence[Path] | Mapping[str, Sequence[Path]], output: Path
+    sketches: Sequence[Path],
+    references: Sequence[Path] | Mapping[str, Sequence[Path]],
+    output: Path,
+    suffix: str = ".png",
 ) -> list[Job]:
     """One job per sketch; folders stand for the images in them.
 
-    References for named parts are a mapping from part name to files, "" for all other parts.
+    References for named parts or under masks are a mapping from part name or mask to files, "" for all other parts.
+    suffix: of the results in a folder.
     Reference files are all used for each sketch.  A single reference folder is paired with the sketches by the stem
     of the file names, or, with a single picture in it, used for all.
     Raises InputError when nothing can be done: no sketch, an output that cannot be written or is one of the inputs.
     """
     files = expand(sketches)
-    targets = plan_outputs(files, output, into_folder=len(files) != 1 or any(path.is_dir() for path in sketches))
+    into_folder = len(files) != 1 or any(path.is_dir() for path in sketches)
+    targets = plan_outputs(files, output, into_folder, suffix)
     by_part = references if isinstance(references, Mapping) else {"": references}
     parts = tuple(part for part, paths in by_part.items() for _ in paths) if any(by_part) else ()
     pool, partners = _reference_pool([path for paths in by_part.values() for path in paths])
     jobs = [_pair(sketch, target, pool, partners, parts) for sketch, target in zip(files, targets, strict=True)]
-    _refuse_overwriting(targets, [*files, *pool, *partners.values()])
+    masks = [mask for job in jobs[:1] for mask in job.masks]
+    for mask in masks:
+        if not mask.exists():
+            raise InputError(f"the mask {mask} does not exist: check the path")
+    _refuse_overwriting(targets, [*files, *pool, *partners.values(), *masks])
     return jobs
 
 
@@ -65,27 +84,25 @@ def expand(paths: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def plan_outputs(files: Sequence[Path], output: Path, into_folder: bool) -> list[Path]:
-    """Where the result of each file goes: `output` itself, or ``<stem>.png`` in it, made here if need be.
+def plan_outputs(files: Sequence[Path], output: Path, into_folder: bool, new_suffix: str = ".png") -> list[Path]:
+    """Where the result of each file goes: `output` itself, or ``<stem><new suffix>`` in it, made here if need be.
 
     Stems that occur twice get the old suffix into the name.  Raises InputError for an output that cannot be written.
     """
     suffix = output.suffix.lower()
     if not output.is_dir() and suffix in FOREIGN_SUFFIXES:
-        raise InputError(f"{output} has a format that cannot be written: use one of {' '.join(supported_suffixes)}")
-    is_file = suffix in supported_suffixes and not output.is_dir()
+        raise InputError(f"{output} has a format that cannot be written: use one of {' '.join(output_suffixes)}")
+    is_file = suffix in output_suffixes and not output.is_dir()
     if is_file and into_folder:
         raise InputError(f"{output} is one file, but there are several sketches or a folder of them: give a folder")
     check_folder(output.parent if is_file else output)
-    return [output] if is_file else [output / name for name in _result_names(files)]
+    return [output] if is_file else [output / f"{stem}{new_suffix}" for stem in result_stems(files)]
 
 
-def _result_names(files: Sequence[Path]) -> list[str]:
+def result_stems(files: Sequence[Path]) -> list[str]:
+    """The files' names without suffix, or with it where two would be the same; InputError if they still are."""
     stems = Counter(path.stem.casefold() for path in files)
-    names = [
-        f"{path.stem}.png" if stems[path.stem.casefold()] == 1 else f"{path.stem}_{path.suffix[1:]}.png"
-        for path in files
-    ]
+    names = [path.stem if stems[path.stem.casefold()] == 1 else f"{path.stem}_{path.suffix[1:]}" for path in files]
     twice = [name for name, count in Counter(name.casefold() for name in names).items() if count > 1]
     if twice:
         raise InputError(f"two sketches from different folders would both become {twice[0]}: color them one by one")

@@ -19,7 +19,9 @@ from irodori.inference.explain import explain
 from irodori.inference.finish import LineMode, composite, fill_colors
 from irodori.inference.flats import hinted_mask, paint_hints
 from irodori.inference.grid import grid_picture
-from irodori.inference.guidance import Hint
+from irodori.inference.layer_files import is_layered, write_layers
+from irodori.inference.layers import Layer, flatten, hard_edged, take_apart
+from irodori.inference.marks import AnyHint
 from irodori.inference.snap import Evidence, snap_colors
 
 METADATA_KEY = "irodori"
@@ -36,8 +38,10 @@ class Result:
     notices: sentences about what was done to the sketch.  provenance: model, weights, options, seed.
     hints: colors that the closed regions under them get exactly.
     choices: ``(K, 3)`` uint8, the colors that flats may have; None: colors are not made flat.
+    exact: whether flats have one of the choices even where none resembles what the network painted.
     inked: whether the network drew the lines.
     network_warped, network_confidence: ``(h, w, 3)`` and ``(h, w)`` uint8, None from a system that does not tell.
+    references: what each is called as a layer, and its pixels ``(H, W, 3)``.
     """
 
     network_image: Pixels
@@ -46,11 +50,13 @@ class Result:
     correspondence: Correspondence | None
     notices: tuple[str, ...]
     provenance: dict[str, str]
-    hints: tuple[Hint, ...] = ()
+    hints: tuple[AnyHint, ...] = ()
     choices: Pixels | None = None
+    exact: bool = False
     inked: bool = True
     network_warped: Pixels | None = None
     network_confidence: Pixels | None = None
+    references: tuple[tuple[str, Pixels], ...] = ()
 
     @cached_property
     def pixels(self) -> Pixels:
@@ -61,17 +67,47 @@ class Result:
     @cached_property
     def color_pixels(self) -> Pixels:
         """The colors without any line, ``(H, W, 3)`` uint8: as the network gave them, made flat, hints laid on."""
-        colors = fill_colors(self.network_image, self.drawing, self.inked, self.network_confidence)
+        colors = self._filled
         if self.choices is not None:
-            colors = snap_colors(colors, self.drawing, self.choices, self._evidence(colors))
+            colors = snap_colors(colors, self.drawing, self.choices, self._evidence(colors), exact=self.exact)
+        return self._with_hints(colors)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers that artists work on, topmost first (`irodori.inference.layers`).
+
+        Raises InputError with the model's own lines, whose areas are not those of the drawing.
+        """
+        if self.mode == "model":
+            raise InputError("layers belong to the drawing's regions, not to lines that the model drew: keep the lines")
+        flats = self.color_pixels
+        if self.choices is None:
+            flats = self._with_hints(flatten(self._filled, self.drawing, self._pixel_area))
+        return take_apart(
+            self.color_pixels,
+            hard_edged(flats, self.drawing),
+            self.drawing,
+            lines_visible=self.mode == "keep",
+            references=self.references,
+        )
+
+    @cached_property
+    def _filled(self) -> Pixels:
+        return fill_colors(self.network_image, self.drawing, self.inked, self.network_confidence)
+
+    def _with_hints(self, colors: Pixels) -> Pixels:
         return paint_hints(colors, self.drawing, self.hints) if self.hints else colors
+
+    @property
+    def _pixel_area(self) -> float:
+        return self.drawing.size / (self.network_image.shape[0] * self.network_image.shape[1])
 
     def _evidence(self, colors: Pixels) -> Evidence:
         warped, confidence = self.network_warped, self.network_confidence
         return Evidence(
             colors if warped is None else fill_colors(warped, self.drawing, self.inked, confidence),
             None if confidence is None else resize(confidence, self._size),
-            self.drawing.size / (self.network_image.shape[0] * self.network_image.shape[1]),
+            self._pixel_area,
         )
 
     @property
@@ -135,5 +171,12 @@ class Result:
         return np.where(hinted, np.uint8(0), resize(self.network_confidence, self._size))
 
     def save(self, path: str | Path, extra: Mapping[str, str] | None = None) -> None:
-        """Writes `.image`, whole or not at all, with provenance (and `extra`) inside; the suffix chooses the format."""
-        write_image(path, self.pixels, {METADATA_KEY: json.dumps({**self.provenance, **(extra or {})})})
+        """Writes `.image`, whole or not at all, with provenance (and `extra`) inside; the suffix chooses the format.
+
+        ``.ora`` and ``.psd`` hold `.layers`.
+        """
+        about = {METADATA_KEY: json.dumps({**self.provenance, **(extra or {})})}
+        if is_layered(path):
+            write_layers(path, self.layers, self.pixels, about)
+        else:
+            write_image(path, self.pixels, about)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from irodori.image import Pixels
 from irodori.inference.dominant import lab_of
-from irodori.inference.flats import lay_flats
+from irodori.inference.flats import lay_flats, paint_flats
 from irodori.inference.leaks import split_leaks
 from irodori.inference.regions import Mask, Regions, closed_regions, extend_regions
 from irodori.inference.votes import SMALL, Evidence, count_votes
@@ -22,10 +22,11 @@ LEAN = 15.0
 """By how much, in L*a*b*, a small region's color may miss that of a neighbor more than that of another choice."""
 
 
-def snap_colors(colors: Pixels, lines: Pixels, choices: Pixels, evidence: Evidence) -> Pixels:
+def snap_colors(colors: Pixels, lines: Pixels, choices: Pixels, evidence: Evidence, *, exact: bool = False) -> Pixels:
     """The color layer ``(H, W, 3)`` with every closed region in one flat color; a region that leaks may have several.
 
     choices: ``(K, 3)``, the exact colors to choose from; without any, every region keeps its own, made flat.
+    exact: no pixel has another color than one of the choices, not even where none resembles its own or under a line.
     """
     regions = closed_regions(lines)
     if not regions.any():
@@ -35,10 +36,20 @@ def snap_colors(colors: Pixels, lines: Pixels, choices: Pixels, evidence: Eviden
     undecided = ~decided
     undecided[0] = False
     if undecided.any():
-        flats[undecided] = _own_flats(regions, colors, undecided)[undecided]
+        flats[undecided] = own_flats(regions, colors, undecided)[undecided]
+    if exact:
+        undecided[0] = True  # ink so wide that its middle belongs to no region
+        flats[undecided] = nearest_choices(flats[undecided], choices)
+        return paint_flats(flats, regions)
     snapped = colors.copy()
     lay_flats(snapped, regions, flats, np.arange(len(flats)) > 0)
     return snapped
+
+
+def nearest_choices(colors: Pixels, choices: Pixels) -> Pixels:
+    """The choice ``(K, 3)`` nearest to each color, ``(N, 3)``, in L*a*b*."""
+    distances = np.linalg.norm(lab_of(colors)[:, None] - lab_of(choices), axis=2)
+    return choices[distances.argmin(axis=1)]
 
 
 def region_flats(regions: Regions, choices: Pixels, evidence: Evidence) -> tuple[Pixels, Mask]:
@@ -82,9 +93,14 @@ def _neighbors(regions: Regions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return both // count, both % count
 
 
-def _own_flats(regions: Regions, colors: Pixels, wanted: Mask) -> Pixels:
-    """The most frequent color of each wanted region, roughly: the mean of its fullest bin; ``(R + 1, 3)``."""
+def own_flats(regions: Regions, colors: Pixels, wanted: Mask) -> Pixels:
+    """The most frequent color of each wanted region, roughly: the mean of its fullest bin; ``(R + 1, 3)``.
+
+    0 for numbers that no pixel has, as of a region whose rooms were all split off.
+    """
     inside = wanted[regions]
+    if not inside.any():
+        return np.zeros((len(wanted), 3), np.uint8)
     region, pixels = regions[inside].astype(np.int64), colors[inside]
     bins = (pixels // 16).astype(np.int64) @ np.array([256, 16, 1])
     keys, place, counts = np.unique(region * 4096 + bins, return_inverse=True, return_counts=True)

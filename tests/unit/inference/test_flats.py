@@ -83,6 +83,6 @@ def test_the_hinted_mask_is_the_region():
 def test_share_region_leaves_no_pixel_without_owner():
     mask = np.zeros((60, 60), np.bool_)
     mask[5:50, 5:50] = mask[50:52, 5] = True
-    shared = share_region(mask, [(10, 10, 7), (45, 45, 9)])
+    shared = share_region(mask, [(np.array([10 * 60 + 10]), 7), (np.array([45 * 60 + 45]), 9)])
     assert set(np.unique(shared[mask])) == {7, 9}
     assert not shared[~mask].any()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fakes import box_drawing
 from irodori.inference.leaks import find_rooms, split_leaks
@@ -31,6 +32,18 @@ def test_figure_and_ground_keep_their_colors_although_the_line_is_open(gap, scal
     assert (inside == RED).all()
     assert (snapped[: 45 * scale] == WHITE).all()
     assert (snapped[:, 303 * scale :] == WHITE).all()
+
+
+@pytest.mark.parametrize("scale", [1, 3, 4])
+def test_along_the_lines_no_pixel_has_the_other_rooms_color(scale):
+    lines, colors = _leaking(5 * scale, scale)
+    lines = np.asarray(
+        Image.fromarray(lines).resize((lines.shape[1] + 7, lines.shape[0] + 5), Image.Resampling.BICUBIC)
+    )
+    colors = np.asarray(Image.fromarray(colors).resize(lines.shape[::-1], Image.Resampling.NEAREST))
+    snapped = snap_colors(colors, lines, CHOICES, Evidence(colors, None, 1.0))
+    inside, paper = snapped[58 * scale : 251 * scale, 51 * scale : 301 * scale], lines >= 200
+    assert (inside[paper[58 * scale : 251 * scale, 51 * scale : 301 * scale]] != WHITE).any(axis=1).all()
 
 
 def test_a_wide_opening_is_no_gap():
@@ -86,3 +99,24 @@ def test_labels_do_not_pass_a_diagonal_line():
     grow_labels(labels, free)
     assert (labels[np.triu_indices(20, 1)] == 3).all()
     assert not labels[np.tril_indices(20)].any()
+
+
+def test_a_region_may_dissolve_into_rooms():
+    """Two rooms, each mostly in a color of its own and partly in a third, which is the most usual of their region."""
+    lines, _ = _leaking(5)
+    colors = np.full((*lines.shape, 3), RED, np.uint8)
+    colors[50:251, 50:301] = BLUE
+    colors[::5], colors[1::5] = WHITE, WHITE
+    snapped = snap_colors(colors, lines, CHOICES, Evidence(colors, None, 1.0))
+    assert (snapped[20, 20] == RED).all()
+    assert (snapped[150, 150] == BLUE).all()
+
+
+def test_a_bust_whose_outline_ends_before_the_page():
+    lines = np.full((300, 400), 255, np.uint8)
+    lines[120:290, 100:103] = lines[120:290, 297:300] = lines[120:123, 100:300] = 0
+    colors = np.full((300, 400, 3), 255, np.uint8)
+    colors[120:290, 100:300] = RED
+    snapped = snap_colors(colors, lines, CHOICES, Evidence(colors, None, 1.0))
+    assert (snapped[130:280, 110:290] == RED).all()
+    assert (snapped[:, :90] == WHITE).all()

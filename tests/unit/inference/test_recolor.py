@@ -21,7 +21,7 @@ def striped(*colors, width=20, height=30, hints=()):
 
 def test_the_palette_is_that_of_the_regions_by_area():
     palette = palette_of(striped(RED, BLUE, RED, GREEN))
-    assert [swatch.color for swatch in palette][0] == RED
+    assert palette[0].color == RED
     assert {swatch.color for swatch in palette} == {RED, BLUE, GREEN}
     assert [swatch.share for swatch in palette] == pytest.approx([0.5, 0.25, 0.25])
 

@@ -56,8 +56,8 @@ def nearest(samples: Mask) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
 def grow_labels(labels: Labels, free: Mask) -> None:
     """Grows labels, in place, all equally fast, over free pixels that have none: 0.
 
-    Never diagonally, so that no label passes a diagonal line one pixel wide.  By a watershed: its queue reaches the ends
-    of long passages sooner than growing the whole picture pixel by pixel would.
+    Never diagonally, so that no label passes a diagonal line one pixel wide.  By a watershed: its queue reaches
+    the ends of long passages sooner than growing the whole picture pixel by pixel would.
     """
     open_to = free | (labels > 0)
     parts = cv2.connectedComponents(open_to.view(np.uint8), connectivity=4, ltype=cv2.CV_32S)[1]

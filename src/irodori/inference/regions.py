@@ -56,10 +56,28 @@ def nearest(samples: Mask) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
 def grow_labels(labels: Labels, free: Mask) -> None:
     """Grows labels, in place, all equally fast, over free pixels that have none: 0.
 
-    Never diagonally, so that no label passes a diagonal line one pixel wide.
+    Never diagonally, so that no label passes a diagonal line one pixel wide.  By a watershed: its queue reaches
+    the ends of long passages sooner than growing the whole picture pixel by pixel would.
     """
-    free, kernel = free & (labels == 0), cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    while True:
+    open_to = free | (labels > 0)
+    parts = cv2.connectedComponents(open_to.view(np.uint8), connectivity=4, ltype=cv2.CV_32S)[1]
+    reached = np.zeros(int(parts.max()) + 1, np.bool_)
+    reached[parts[labels > 0]] = True
+    reached[0] = False
+    if not (reached[parts] & (labels == 0)).any():
+        return
+    walls = np.pad(np.where(open_to, np.uint8(0), np.uint8(255)), 1, constant_values=255)
+    flooded = cv2.watershed(cv2.merge([walls] * 3), np.pad(labels, 1).astype(np.int32))[1:-1, 1:-1]
+    wanted = free & (labels == 0) & reached[parts]
+    found = wanted & (flooded > 0)
+    labels[found] = flooded[found]
+    _grow_seams(labels, wanted & ~found)
+
+
+def _grow_seams(labels: Labels, free: Mask) -> None:
+    """Where two labels met, the watershed leaves a seam."""
+    kernel = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+    while free.any():
         grown = cv2.dilate(labels, kernel)
         new = free & (grown > 0)
         if not new.any():

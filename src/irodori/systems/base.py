@@ -237,6 +237,11 @@ class System(nn.Module, ABC):
         self.to(device)
 
     @classmethod
+    def takes_with(cls, config: Any) -> frozenset[str]:
+        """`takes` of a system with a configuration; CAN: depend on it."""
+        return cls.takes
+
+    @classmethod
     def memory(cls, config: Any, size: tuple[int, int], dtype: torch.dtype, *, offload: bool = False) -> int | None:
         """Bytes of GPU memory for pictures of ``(height, width)`` pixels, known before loading; None: little."""
         return None

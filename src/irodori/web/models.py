@@ -6,6 +6,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from irodori.checkpoint import read_header
+from irodori.config import from_dict
 from irodori.errors import ConfigError, WeightsError
 from irodori.inference.colorizer import Colorizer
 from irodori.systems import system_type
@@ -62,10 +63,10 @@ class Models:
 def describe(name: str, path: Path) -> ModelAnswer:
     """What the header of a weight file says."""
     header = read_header(path)
+    kind = system_type(header.system)
+    takes = kind.takes_with(from_dict(kind.config_type, header.config, header.system))
     license_name = str(header.provenance.get("license", "not stated"))
-    return ModelAnswer(
-        name=name, system=header.system, takes=sorted(system_type(header.system).takes), license=license_name
-    )
+    return ModelAnswer(name=name, system=header.system, takes=sorted(takes), license=license_name)
 
 
 def _title(name: str) -> str:

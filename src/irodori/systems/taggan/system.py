@@ -89,7 +89,11 @@ class TagGAN(System):
     @property
     def takes(self) -> frozenset[str]:  # type: ignore[override]
         """Tags, from step 2 on."""
-        return frozenset({"tags"} if "tags" in self.config.steps else ())
+        return self.takes_with(self.config)
+
+    @classmethod
+    def takes_with(cls, config: TagGANConfig) -> frozenset[str]:
+        return frozenset({"tags"} if "tags" in config.steps else ())
 
     # --------------------------------------------------------------------------------------------------- training
 

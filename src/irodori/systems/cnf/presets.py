@@ -34,7 +34,7 @@ SMALL_64 = Recipe(
     about="For comparisons that an hour of one CPU core can pay: four narrower CCBs at 64 px",
     system=CNFConfig(
         image_size=64, num_ccb=4, hidden_channels=48, mlp_expansion=1, scaled_attention=True, joining="sum",
-        weights=LossWeights(perceptual=0, attention=1), features="mobilenet_v2",
+        least_scale=0.3, weights=LossWeights(perceptual=0, attention=1), features="mobilenet_v2",
     ),
     data=DataOptions(
         recolor_share=0.5, sketches=("ink", "ink", "xdog", "dog", "edges", "pencil"), recolor_warp=_MOVED,

@@ -336,6 +336,14 @@ def test_sessions_expire_and_have_room_on_disk_to_share(start):
     assert len(server.service.store.sessions) < 4
 
 
+def test_a_file_that_goes_while_sessions_are_counted_is_not_counted(start):
+    client, server = start()
+    session = server.service.store.get(begin(client))
+    before = session.size()
+    (session.folder / "gone").symlink_to(session.folder / "nowhere")  # listed, but cannot be looked at
+    assert session.size() == before > 0
+
+
 def test_results_and_encodings_in_memory_are_few(start, monkeypatch):
     client, server = start(warm=2)
     monkeypatch.setattr("irodori.web.store.MAX_RESULTS", 3)

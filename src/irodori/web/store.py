@@ -6,7 +6,7 @@ import shutil
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from secrets import token_urlsafe
@@ -146,8 +146,13 @@ class Session:
         yield from (entry.inputs for entry in self.entries.values())
 
     def size(self) -> int:
-        """Bytes on disk."""
-        return sum(path.stat().st_size for path in self.folder.iterdir()) if self.folder.is_dir() else 0
+        """Bytes on disk; files may come and go while they are counted."""
+        total = 0
+        with suppress(FileNotFoundError):
+            for path in self.folder.iterdir():
+                with suppress(FileNotFoundError):
+                    total += path.stat().st_size
+        return total
 
 
 def _files(inputs: Inputs) -> Iterator[Path]:

@@ -32,8 +32,8 @@ COLORIZER = [
     *("set_reference", "set_sketch", "tags", "weights_hash"),
 ]
 RESULT = [
-    *("choices", "color_pixels", "colors_only", "confidence", "exact", "explain", "grid", "hints", "image", "inked"),
-    *("layers", "lines"),
+    *("choices", "color_pixels", "colors_only", "confidence", "exact", "explain", "flats", "grid", "hints", "image"),
+    *("inked", "layers", "lines"),
     *("network_confidence", "network_warped", "pixels", "references", "save", "warped_reference"),
 ]
 RESULT_FIELDS = [

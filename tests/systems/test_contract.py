@@ -151,4 +151,6 @@ def test_every_preset_builds(name: str):
     assert {f"{name}/tiny", *usual} <= set(names)
     with torch.device("meta"):
         for key in names:
-            assert isinstance(build_system(name, PRESETS[key].system), SYSTEMS[name])
+            system = build_system(name, PRESETS[key].system)
+            assert isinstance(system, SYSTEMS[name])
+            assert system.takes == SYSTEMS[name].takes_with(PRESETS[key].system)

@@ -5,7 +5,6 @@ ComfyUI's forms: IMAGE is a float tensor ``(B, H, W, C)`` in 0…1, MASK one of 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -167,17 +166,12 @@ class Layers:
         return {"required": {"result": ("IRODORI_RESULT",)}}
 
     def take_apart(self, result: list[Result]) -> tuple[Tensor, Tensor, Tensor]:
-        flats = [one if one.choices is not None else replace(one, choices=NO_CHOICES) for one in result]
         ink = [255 - np.asarray(one.lines) for one in result]
         return (
-            image_of([one.color_pixels for one in flats]),
+            image_of([one.flats for one in result]),
             image_of([one.color_pixels for one in result]),
             image_of(ink)[..., 0],
         )
-
-
-NO_CHOICES = np.zeros((0, 3), np.uint8)
-"""Flats keep the colors that the model gave."""
 
 
 # --- between ComfyUI and irodori -------------------------------------------------------------------------------------

@@ -73,8 +73,8 @@ class Result:
         return self._with_hints(colors)
 
     @property
-    def layers(self) -> tuple[Layer, ...]:
-        """The layers that artists work on, topmost first (`irodori.inference.layers`).
+    def flats(self) -> Pixels:
+        """``(H, W, 3)``: one color for each closed region, which goes on under the ink around it.
 
         Raises InputError with the model's own lines, whose areas are not those of the drawing.
         """
@@ -83,9 +83,14 @@ class Result:
         flats = self.color_pixels
         if self.choices is None:
             flats = self._with_hints(flatten(self._filled, self.drawing, self._pixel_area))
+        return hard_edged(flats, self.drawing)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers that artists work on, topmost first (`irodori.inference.layers`); InputError as `flats`."""
         return take_apart(
             self.color_pixels,
-            hard_edged(flats, self.drawing),
+            self.flats,
             self.drawing,
             lines_visible=self.mode == "keep",
             references=self.references,

@@ -1,18 +1,22 @@
 """How far colors stray over borders, with flats and without: ``python benchmarks/flats.py [MODEL] [CASES]``.
 
 Prints a Markdown table: bleed and part accuracy on the mini edition, over the first CASES cases of each of its tracks
-aligned, recolor and shift (default 24), of one coloring each, finished in four ways.  MODEL "truth" is a network
-without fault: the exact answer, at 192 pixels as networks give theirs.  What bleeds then, the finish lets bleed.
+aligned, recolor and shift (default 24), of one coloring each, finished in four ways.  A second figure for bleed counts
+only borders between two parts that both have the right color: what strayed there strayed over a border, while a part
+that is wrong as a whole counts in the first figure too.  MODEL "truth" is a network without fault: the exact answer, at
+192 pixels as networks give theirs.  What bleeds then, the finish lets bleed.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 
 import torch
+from torch import Tensor
 
 from irodori import Colorizer, Result
 from irodori.benchmark.cases import Case, read_benchmark
@@ -63,29 +67,46 @@ def _inked(result: Result) -> Pixels:
     return composite(flats, result.drawing, "keep", result.network_image)
 
 
-def scores(picture: Pixels, scene: Scene) -> tuple[float | None, float]:
-    """Bleed, and the share of parts with the right color."""
+def scores(picture: Pixels, scene: Scene, right: Tensor) -> tuple[float | None, float | None, float]:
+    """Bleed, bleed between the parts named by `right`, and the share of parts with the right color."""
     assert scene.truth is not None
     assert scene.parts is not None
     image, parts = to_tensor(picture)[0], torch.where(scene.counted, scene.parts, -1)
     found = part_scores(image, scene.truth, scene.parts, scene.counted.float())
-    return bleed(image, scene.truth, parts), sum(score.is_accurate for score in found) / max(len(found), 1)
+    among_right = torch.where(torch.isin(parts, right), parts, -1)
+    accuracy = sum(score.is_accurate for score in found) / max(len(found), 1)
+    return bleed(image, scene.truth, parts), bleed(image, scene.truth, among_right), accuracy
+
+
+def always_right(pictures: Iterable[Pixels], scene: Scene) -> Tensor:
+    """Numbers of the parts whose color is right in every one of the pictures, so that all are asked about the same."""
+    assert scene.truth is not None
+    assert scene.parts is not None
+    parts = torch.where(scene.counted, scene.parts, -1)
+    right = set(parts.unique().tolist())
+    for picture in pictures:
+        found = part_scores(to_tensor(picture)[0], scene.truth, parts, scene.counted.float())
+        right &= {score.part for score in found if score.is_accurate}
+    return torch.tensor(sorted(right), dtype=parts.dtype)
 
 
 def main(model: str = "irodori-base", count: str = "24") -> None:
     """Prints the table."""
     torch.set_num_threads(1)
     colorizer = None if model == "truth" else Colorizer.from_pretrained(model)
-    rows: dict[str, list[tuple[float | None, float]]] = {}
+    rows: dict[str, list[tuple[float | None, float | None, float]]] = {}
     for case in cases_of(int(count)):
         scene = read_scene(ROOT, case, None)
-        for name, picture in finishings(colorizer, case).items():
-            rows.setdefault(name, []).append(scores(picture, scene))
-    print(f"| {model}, {len(next(iter(rows.values())))} cases | bleed ↓ | part accuracy ↑ |\n| --- | ---: | ---: |")
+        pictures = finishings(colorizer, case)
+        right = always_right(pictures.values(), scene)
+        for name, picture in pictures.items():
+            rows.setdefault(name, []).append(scores(picture, scene, right))
+    count_of_cases = len(next(iter(rows.values())))
+    print(f"| {model}, {count_of_cases} cases | bleed ↓ | between right parts ↓ | part accuracy ↑ |")
+    print("| --- | ---: | ---: | ---: |")
     for name, found in rows.items():
-        bleeds = [value for value, _ in found if value is not None]
-        accuracy = sum(value for _, value in found) / len(found)
-        print(f"| {name} | {sum(bleeds) / len(bleeds):.4f} | {accuracy:.3f} |")
+        every, among_right, accuracy = ([v for v in column if v is not None] for column in zip(*found, strict=True))
+        print(f"| {name} | {fmean(every):.4f} | {fmean(among_right):.4f} | {fmean(accuracy):.3f} |")
 
 
 if __name__ == "__main__":

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from browsing import launched
 from irodori.inference.colorizer import Colorizer
 from irodori.systems import build_system, preset
 from irodori.web.app import Server, create_server
 from irodori.web.settings import Settings
+from servers import colors, drawing
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +26,24 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
         Colorizer(build_system(name, preset(f"{name}/tiny").system), device="cpu").save_pretrained(folder)
         folders.append(str(folder))
     return tuple(folders)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Any]:
+    """A browser for all pages."""
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="package")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Art of ours, and a file that is none."""
+    folder = tmp_path_factory.mktemp("art")
+    drawing(160, 120).save(folder / "sketch.png")
+    colors(1, 96, 96).save(folder / "first.png")
+    colors(2, 96, 96).save(folder / "second.png")
+    (folder / "broken.png").write_bytes(b"no picture")
+    return folder
 
 
 Start = Callable[..., tuple[TestClient, Server]]

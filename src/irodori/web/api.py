@@ -184,6 +184,12 @@ def _add_inputs(router: APIRouter, service: Service) -> None:
         await service.set_mask(found, of, mask.read)
         return describe(found)
 
+    @router.get("/api/sessions/{session}/masks/{of}.png", response_class=Response, responses=PICTURE)
+    async def get_mask(session: str, of: str) -> Response:
+        """A mask as it was painted."""
+        path = service.mask(service.store.get(session), of)
+        return Response(path.read_bytes(), media_type="image/png")
+
     @router.post("/api/sessions/{session}/heatmap", response_class=Response, responses=PICTURE)
     async def heatmap(session: str, wish: TextsWish) -> Response:
         """Where edits in words would take effect in the first reference."""

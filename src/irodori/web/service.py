@@ -29,7 +29,7 @@ from irodori.web.models import Models
 from irodori.web.schemas import ColorizeWish, HintWish, OriginAnswer, SwatchAnswer, TextWish, hint_wishes
 from irodori.web.settings import Settings
 from irodori.web.store import MAX_REFERENCES, Entry, Inputs, Picture, Session, Store
-from irodori.web.worker import Gone, Worker
+from irodori.web.worker import Gone, Progress, Worker
 
 Value = TypeVar("Value")
 Reader = Callable[[], Awaitable[bytes]]
@@ -103,6 +103,10 @@ class Service:
         """A reference less."""
         gone = session.picture(index)
         session.change(references=tuple(one for one in session.inputs.references if one is not gone))
+        if index == 0:  # masks are of the first one
+            session.change(masks=tuple(pair for pair in session.inputs.masks if pair[0] != "reference"))
+            if session.wish.masks is not None:
+                session.wish = session.wish.changed(masks=session.wish.masks.model_copy(update={"reference": "auto"}))
 
     async def set_mask(self, session: Session, of: str, read: Reader) -> None:
         """A painted foreground mask of the sketch or of the first reference."""
@@ -110,6 +114,13 @@ class Service:
             raise MissingError(f"masks are of the {' or the '.join(MASKS)}")
         picture = await self._receive(session, read, f"mask-{of}")
         session.change(masks=(*(pair for pair in session.inputs.masks if pair[0] != of), (of, picture.path)))
+
+    def mask(self, session: Session, of: str) -> Path:
+        """The file of a painted mask; MissingError if there is none."""
+        for name, path in session.inputs.masks:
+            if name == of:
+                return path
+        raise MissingError(f"no mask of the {of[:20]} was painted")
 
     async def _receive(self, session: Session, read: Reader, kind: str) -> Picture:
         """A picture that is sent: only its pixels are kept."""
@@ -128,7 +139,9 @@ class Service:
 
     # --- colorings
 
-    async def colorize(self, session: Session, wish: ColorizeWish, gone: Gone | None = None) -> Entry:
+    async def colorize(
+        self, session: Session, wish: ColorizeWish, gone: Gone | None = None, progress: Progress | None = None
+    ) -> Entry:
         """Colors a session's sketch as wished, and keeps the result."""
         inputs = session.inputs
         if inputs.sketch is None:
@@ -137,16 +150,17 @@ class Service:
         with session.new_file("result") as path, session.new_file("thumbnail") as thumbnail:
             session.results += 1
             number = session.results
-            notices, words = await self.run(_Coloring(self, session.id, inputs, wish, (path, thumbnail), number), gone)
+            coloring = _Coloring(self, session.id, inputs, wish, (path, thumbnail), number)
+            notices, words = await self.run(coloring, gone, progress)
             self._check_alive(session)
             entry = Entry(number, inputs, wish, path, thumbnail, time.monotonic() - start, notices, words)
             session.add(entry)
         self.store.make_room()
         return entry
 
-    async def run(self, work: Callable[[], Value], gone: Gone | None = None) -> Value:
+    async def run(self, work: Callable[[], Value], gone: Gone | None = None, progress: Progress | None = None) -> Value:
         """Something done by the worker, within the time that a request may take."""
-        return await self.worker.run(work, self.settings.timeout, gone)
+        return await self.worker.run(work, self.settings.timeout, gone, progress)
 
     def result(self, session_id: str, inputs: Inputs, wish: ColorizeWish, number: int) -> Result:
         """The result of an entry, made again unless it is the one in memory.  Only in the worker's thread."""

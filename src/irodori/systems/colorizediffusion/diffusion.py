@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from irodori.systems.colorizediffusion.config import Prediction, Sampler, Spacing
+from irodori.systems.progress import in_steps
 
 NUM_TIMESTEPS = 1000
 BETA_START, BETA_END = 0.00085, 0.012
@@ -91,12 +92,13 @@ def sample(
 
     predict: noisy latents and their timestep (a number) to the guided prediction.
     noise: ``(B, c, h, w)``, standard normal.  generators: one for each image, for samplers that draw more of it.
+    Whoever watches (`irodori.systems.progress`) is told of each step.
     """
     scheduler.set_timesteps(num_steps, device=noise.device)
     draws = "generator" in inspect.signature(scheduler.step).parameters
     options = {"generator": list(generators)} if draws and generators else {}
     latents = noise * scheduler.init_noise_sigma
-    for timestep in scheduler.timesteps:
+    for timestep in in_steps(scheduler.timesteps):
         said = predict(scheduler.scale_model_input(latents, timestep), timestep)
         latents = scheduler.step(said, timestep, latents, return_dict=False, **options)[0]
     return latents

@@ -11,6 +11,7 @@ from irodori.web.errors import BROKEN, GoneError, logger, sentence_of
 from irodori.web.schemas import ColorizeWish, HintWish
 from irodori.web.service import Service
 from irodori.web.store import Entry, Session
+from irodori.web.worker import Progress
 
 INPUTS, RESULT, WISH = "inputs", "result", "wish"
 """What listeners can be told has changed: pictures or model; the coloring; options, otherwise than by their panel."""
@@ -24,7 +25,8 @@ class Desk:
 
     def __init__(self, service: Service, session: Session) -> None:
         self.service, self.session = service, session
-        self.busy = False
+        self.busy = self._stopped = False
+        self.progress = Progress()
         self.origin: dict[str, float] | None = None
         self._again: str | None = None
         self._good = session.wish
@@ -62,6 +64,21 @@ class Desk:
         """The system of the model."""
         return self.service.models.known[self.session.inputs.model].system
 
+    @property
+    def masking(self) -> str:
+        """Whose foreground the Mask tool paints: sketch, or reference, which is the first one."""
+        return (
+            "reference"
+            if self.session.page.get("masking") == "reference" and self.session.inputs.references
+            else "sketch"
+        )
+
+    @property
+    def mask_address(self) -> str:
+        """The address of the mask that is painted now, empty before the first stroke."""
+        path = dict(self.session.inputs.masks).get(self.masking)
+        return f"{self.url(f'masks/{self.masking}.png')}?{path.stem}" if path else ""
+
     def url(self, rest: str) -> str:
         """The address of something of this session."""
         return f"/api/sessions/{self.session.id}/{rest}"
@@ -93,18 +110,21 @@ class Desk:
         await self.color(gesture)
 
     async def color(self, gesture: str = "") -> None:
-        """Colors as wished now.  While one coloring runs, only the newest wish is kept for the next."""
+        """Colors as wished now.
+
+        While one coloring runs, only the newest wish is kept for the next; one in steps, which take long, makes room.
+        """
         if self.session.inputs.sketch is None:
             return
         self._again = gesture
         if self.busy:
             return
-        self.busy = True
+        self.busy, self._stopped = True, False
         self.working(True)
         try:
             while self._again is not None:
                 gesture, self._again = self._again, None
-                self._keep(await self.service.colorize(self.session, self.wish), gesture)
+                await self._color_once(gesture)
         except Exception as error:  # what cannot be colored is not kept as a wish: the next one would fail with it
             self._again, self.session.wish = None, self._good
             self.tell(WISH)
@@ -112,6 +132,26 @@ class Desk:
         finally:
             self.busy = False
             self.working(False)
+
+    async def _color_once(self, gesture: str) -> None:
+        self.progress = Progress()
+        try:
+            entry = await self.service.colorize(self.session, self.wish, self._unwanted, self.progress)
+        except GoneError:
+            if self._again is None:
+                raise
+        else:
+            self._keep(entry, gesture)
+
+    async def _unwanted(self) -> bool:
+        """Whether nobody waits any more for the drawing that is made."""
+        return self._stopped or (self._again is not None and self.progress.steps > 0)
+
+    def stop(self) -> None:
+        """Ends the coloring that runs, or waits; the one before stays."""
+        if self.busy:
+            self._again, self._stopped = None, True
+            self.say("Stopped.", False)
 
     def _keep(self, entry: Entry, gesture: str) -> None:
         page, past = self.session.page, self.timeline

@@ -2,6 +2,7 @@
 
 const MIN_SCALE = 0.02;
 const MAX_SCALE = 64;
+const MASK_COLOR = "#2f8f83";
 const HINT_STEP = 14; // pixels of the screen between two hints of one stroke
 const KEYS = { h: "move", b: "hint", e: "erase", i: "pick", s: "source", m: "mask" };
 
@@ -19,7 +20,8 @@ export default {
         <p class="easel-title">Drop a sketch here</p>
         <p>Then drop pictures whose colors it should take. PNG, JPEG, WebP, TIFF or BMP.</p>
       </div>
-      <div v-if="busy" class="easel-busy" role="progressbar" aria-label="Coloring"></div>
+      <div v-if="busy" class="easel-busy" :class="{ known: progress }" role="progressbar" aria-label="Coloring"
+        :aria-valuenow="progress ? Math.round(progress * 100) : null" :style="{ '--done': progress }"></div>
       <div class="easel-foot" aria-hidden="true">
         <span v-if="sketch">{{ Math.round(percent) }} %</span><span v-if="at">{{ at }}</span>
         <span v-if="color_at" class="easel-swatch" :style="{ background: color_at }"></span><span v-if="color_at">{{ color_at }}</span>
@@ -39,8 +41,10 @@ export default {
     color: String,
     brush: Number,
     busy: Boolean,
+    progress: Number, // 0...1, 0 = not known
     comparing: Boolean,
-    mask: Boolean,
+    mask: String, // address of the mask as it was painted before
+    masking: String, // whose mask is painted: sketch or reference
     source: Object, // {x, y}: the place whose origin is shown
   },
 
@@ -78,6 +82,7 @@ export default {
     this.resize();
     this.load("before", this.sketch).then(() => this.fit());
     this.load("after", this.result);
+    this.showMask(this.mask);
   },
 
   unmounted() {
@@ -88,13 +93,14 @@ export default {
   watch: {
     sketch(url) {
       this.forgetMask();
+      this.showMask(this.mask);
       this.load("before", url).then(() => this.fit());
     },
     result(url) { this.load("after", url); },
     hints() { this.draw(); },
     source() { this.draw(); },
     tool() { this.draw(); },
-    mask(wanted) { if (!wanted) this.forgetMask(); this.draw(); },
+    mask(url) { this.showMask(url); },
     comparing() { this.$nextTick(() => this.draw()); },
   },
 
@@ -347,6 +353,7 @@ export default {
       else if (command && key === "s") this.$emit("command", { name: "save" });
       else if (command || event.altKey) return;
       else if (KEYS[key]) this.$emit("tool", { name: KEYS[key] });
+      else if (key === "escape" && this.busy) this.$emit("command", { name: "stop" });
       else if (key === "w") this.$emit("command", { name: "compare" });
       else if (key === "?") this.$emit("command", { name: "help" });
       else if (key === "+" || key === "=") this.zoom(1.5);
@@ -379,20 +386,20 @@ export default {
     // --- masks
 
     dab(place) {
-      if (!this.maskCanvas) {
-        this.maskCanvas = new OffscreenCanvas(this.width, this.height);
-        this.maskPaint = this.maskCanvas.getContext("2d");
-      }
+      if (!this.maskCanvas) this.newMask();
       const paint = this.maskPaint;
       const last = this.stroke.last;
       paint.globalCompositeOperation = this.stroke.erases ? "destination-out" : "source-over";
-      paint.strokeStyle = "#2f8f83";
+      paint.strokeStyle = paint.fillStyle = MASK_COLOR;
       paint.lineCap = paint.lineJoin = "round";
       paint.lineWidth = this.brush / Math.min(this.view.scale, 1);
       paint.beginPath();
       paint.moveTo(last.x + 0.5, last.y + 0.5);
       paint.lineTo(place.x + 0.5, place.y + 0.5);
       paint.stroke();
+      paint.beginPath(); // a line without length would paint nothing
+      paint.arc(place.x + 0.5, place.y + 0.5, paint.lineWidth / 2, 0, 7);
+      paint.fill();
       this.stroke.last = place;
       this.draw();
     },
@@ -408,10 +415,41 @@ export default {
       paint.fillStyle = "#000";
       paint.fillRect(0, 0, this.width, this.height);
       const blob = await flat.convertToBlob({ type: "image/png" });
-      if (await this.request("PUT", "masks/sketch", { mask: blob })) this.$emit("masked", {});
+      if (await this.request("PUT", `masks/${this.masking}`, { mask: blob })) {
+        this.ownMask = true;
+        this.$emit("masked", {});
+      }
     },
 
-    forgetMask() { this.maskCanvas = null; this.draw(); },
+    newMask() {
+      this.maskCanvas = new OffscreenCanvas(this.width, this.height);
+      this.maskPaint = this.maskCanvas.getContext("2d");
+    },
+
+    forgetMask() {
+      this.maskCanvas = null;
+      this.ownMask = false;
+      this.draw();
+    },
+
+    async showMask(url) { // the address of what was just sent tells nothing new
+      if (this.stroke?.last || (url && this.ownMask)) { this.ownMask = false; return; }
+      this.forgetMask();
+      if (!url) return;
+      const image = new Image();
+      image.src = url;
+      try { await image.decode(); } catch { return; }
+      if (this.mask !== url || this.maskCanvas) return;
+      this.newMask();
+      this.maskPaint.drawImage(image, 0, 0);
+      const pixels = this.maskPaint.getImageData(0, 0, this.width, this.height);
+      for (let at = 0; at < pixels.data.length; at += 4) pixels.data[at + 3] = pixels.data[at]; // white is foreground
+      this.maskPaint.putImageData(pixels, 0, 0);
+      this.maskPaint.globalCompositeOperation = "source-in";
+      this.maskPaint.fillStyle = MASK_COLOR;
+      this.maskPaint.fillRect(0, 0, this.width, this.height);
+      this.draw();
+    },
 
     // --- files
 

@@ -18,6 +18,8 @@ from irodori.web.studio.elements import Easel, button, color_field, set_props
 from irodori.web.studio.sources import Sources
 from irodori.web.studio.steering import Steering
 
+WATCH = 0.3
+"""Seconds between two looks at how far a coloring is."""
 STYLE = Path(__file__).parent / "studio.css"
 ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="6" fill="#26282b"/>'
@@ -39,6 +41,7 @@ SHORTCUTS = {
     "Arrow keys, Enter": "On the picture: move the cursor, use the tool there",
     "[ and ]": "Thinner and thicker brush",
     "Right click": "Remove the hint under the pointer",
+    "Esc": "Stop the coloring that runs",
     "?": "This list",
 }
 FORMATS = {
@@ -95,7 +98,7 @@ class Studio:
                     self.easel = Easel().classes("grow")
                     self._listen()
                     self.history = ui.element("div").classes("history").props('role="list" aria-label="History"')
-                    self.status = ui.label("").classes("status").props('role="status" aria-live="polite"')
+                    self._foot()
                 Steering(self.desk)
         self.desk.say, self.desk.working = self._say, self._working
         self.desk.listen(INPUTS, self.show)
@@ -136,6 +139,12 @@ class Studio:
             ):  # fmt: skip
                 button(text, lambda method=method: self._zoom(method), label=label, kind="tool")
 
+    def _foot(self) -> None:
+        with ui.element("div").classes("line foot"):
+            self.status = ui.label("").classes("status grow").props('role="status" aria-live="polite"')
+            self.stop = button("Stop", self.desk.stop, label="Stop coloring (Esc)").classes("hidden")
+        self.watch = ui.timer(WATCH, self._show_progress, active=False)
+
     def _listen(self) -> None:
         easel, desk = self.easel, self.desk
         easel.on("hint", lambda event: desk.add_hints(event.args["points"], event.args["color"]))
@@ -155,20 +164,25 @@ class Studio:
         desk, session = self.desk, self.desk.session
         sketch, entry, page = session.inputs.sketch, desk.entry, session.page
         fits = entry is not None and entry.inputs.sketch == sketch
+        tool, masking = str(page.get("tool", "move")), desk.masking
+        on_sketch = masking == "sketch" or tool != "mask"
+        shown = sketch if on_sketch else session.inputs.references[0]
+        address = "sketch.png" if on_sketch else "references/0.png"
         self.easel.show(
             session=session.id,
-            sketch=f"{desk.url('sketch.png')}?{sketch.path.stem}" if sketch else "",
-            result=desk.url(f"results/{entry.number}.png") if entry and fits else "",
+            sketch=f"{desk.url(address)}?{shown.path.stem}" if shown else "",
+            result=desk.url(f"results/{entry.number}.png") if entry and fits and on_sketch else "",
             number=entry.number if entry else 0,
-            width=sketch.size[1] if sketch else 0,
-            height=sketch.size[0] if sketch else 0,
-            hints=[hint.model_dump() for hint in desk.wish.hints],
-            tool=str(page.get("tool", "move")),
+            width=shown.size[1] if shown else 0,
+            height=shown.size[0] if shown else 0,
+            hints=[hint.model_dump() for hint in desk.wish.hints] if on_sketch else [],
+            tool=tool,
             color=self.color,
             brush=page.get("brush", 24),
-            comparing=bool(page.get("comparing")),
-            mask=desk.wish.masks is not None and desk.wish.masks.sketch == "painted",
-            source=desk.origin,
+            comparing=bool(page.get("comparing")) and on_sketch,
+            masking=masking,
+            mask=desk.mask_address if tool == "mask" else "",
+            source=desk.origin if on_sketch else None,
         )
         past = desk.timeline
         place = past.index(entry.number) if entry and entry.number in past else 0
@@ -209,7 +223,20 @@ class Studio:
         self.status.classes(add="error" if is_error else "", remove="" if is_error else "error")
 
     def _working(self, busy: bool) -> None:
-        self.easel.show(busy=busy)
+        self.easel.show(busy=busy, progress=0)
+        self.watch.active = busy
+        if not busy:
+            self.stop.classes(add="hidden")
+
+    def _show_progress(self) -> None:
+        """What takes long says how far it is; most colorings are there before the first look."""
+        progress = self.desk.progress
+        if progress.ahead:
+            self._say(f"Waiting: {progress.ahead} before this one.", False)
+        elif progress.steps:
+            self._say(f"Step {progress.done + 1} of {progress.steps}.", False)
+            self.easel.show(progress=progress.done / progress.steps)
+        self.stop.classes(remove="hidden")
 
     # --- doing
 
@@ -221,7 +248,7 @@ class Studio:
         self.desk.session.page["tool"] = tool
         for name, one in self.tools.items():
             set_props(one, aria_pressed="true" if name == tool else "false")
-        self.easel.show(tool=tool)
+        self.show()
 
     def take_color(self, color: str) -> None:
         """The color of the next hints."""
@@ -242,6 +269,8 @@ class Studio:
             size = int(str(page.get("brush", 24)))
             page["brush"] = min(max(size * (4 if name == "thicker" else 2) // 3, 4), 200)
             self.easel.show(brush=page["brush"])
+        elif name == "stop":
+            self.desk.stop()
         elif name == "help":
             self.dialog.open()
         elif name == "save" and self.desk.entry:
@@ -258,7 +287,7 @@ class Studio:
         """A mask was painted and sent."""
         masks = self.desk.wish.masks
         values = masks.model_dump() if masks else {}
-        await self.desk.ask("mask", masks={**values, "sketch": "painted"})
+        await self.desk.ask("mask", masks={**values, self.desk.masking: "painted"})
         self.desk.tell(WISH)
 
     def switch_theme(self) -> None:

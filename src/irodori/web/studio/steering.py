@@ -26,6 +26,7 @@ SURE = 0.6
 """From here on a tag that the model reads in a reference gets a slider."""
 MOST_TAGS = 12
 SIZES = ("64", "128", "192", "256", "384", "512", "768", "1024")
+MASKED = {"sketch": "The sketch", "reference": "The first reference"}
 LINES = {"keep": "Your lines", "model": "The model's", "none": "None"}
 
 
@@ -83,21 +84,23 @@ class Tags:
         seen = inputs.model, tuple(reference.path for reference in inputs.references)
         if seen != self._last:
             self._last = seen
-            background_tasks.create(self._read())
+            background_tasks.create(self._read(seen))
 
-    async def _read(self) -> None:
+    async def _read(self, seen: Any) -> None:
+        """A reading that took so long that the inputs are others by now is not shown."""
         desk = self.desk
         try:
-            self.known = await desk.service.known_tags(desk.session) if "tags" in desk.takes else ()
+            known = await desk.service.known_tags(desk.session) if "tags" in desk.takes else ()
             found: dict[str, float] = {}
-            for index in range(len(desk.session.inputs.references) if self.known else 0):
+            for index in range(len(desk.session.inputs.references) if known else 0):
                 read = await desk.service.tags(desk.session, index)
                 found |= {tag: max(value, found.get(tag, 0.0)) for tag, value in read.items()}
         except Exception as error:
             desk.fail(error)
             return
-        self.read = {tag: value for tag, value in found.items() if value >= SURE}
-        self.build()
+        if seen == self._last:
+            self.known, self.read = known, {tag: value for tag, value in found.items() if value >= SURE}
+            self.build()
 
     def build(self) -> None:
         """Everything of the panel."""
@@ -210,12 +213,19 @@ class More:
         switch_field("Foreground and background apart", masks is not None, self._use_masks)
         if masks is None:
             return
-        painted = any(name == "sketch" for name, _ in self.desk.session.inputs.masks)
-        note("Paint the figure with the Mask tool, or let it be found." if not painted else "A mask was painted.")
-        sources = {"auto": "Find the figure", **({"painted": "As painted"} if painted else {})}
-        select_field("Mask of the sketch", sources, masks.sketch, self._mask_asker("sketch"))
-        for name in ("sketch_threshold", "reference_threshold"):
+        note("The figure is found, or painted with the Mask tool.")
+        _named_select("The Mask tool paints", MASKED, self.desk.masking, self._choose_masking)
+        for of, text in MASKED.items():
+            sources = {"auto": "Find the figure"}
+            if of in dict(self.desk.session.inputs.masks):
+                sources["painted"] = "As painted"
+            _named_select(f"Mask of {text.lower()}", sources, getattr(masks, of), self._mask_asker(of))
+            name = f"{of}_threshold"
             _labeled(name.replace("_", " ").capitalize(), getattr(masks, name), self._mask_asker(name))
+
+    def _choose_masking(self, of: str) -> None:
+        self.desk.session.page["masking"] = of
+        self.desk.tell(WISH)
 
     def _mask_asker(self, name: str) -> Callable[[Any], Any]:
         async def ask(value: Any) -> None:
@@ -246,6 +256,11 @@ class More:
             await self.desk.ask(sampling={**values, name: convert(text) if text else None})
 
         return ask
+
+
+def _named_select(text: str, options: dict[str, str], value: str, action: Callable[[str], Any]) -> None:
+    ui.label(text).classes("note")
+    select_field(text, options, value, action)
 
 
 def _labeled(text: str, value: float, action: Callable[[Any], Any]) -> None:

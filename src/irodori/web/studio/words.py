@@ -97,8 +97,12 @@ class Words:
 
     async def _show(self) -> None:
         """The reference, tinted by what the thresholds separate."""
+        given = self._given()
+        if not given:
+            self.desk.say("write a target first, such as red hair", True)
+            return
         try:
-            texts = tuple(TextWish.model_validate(draft) for draft in self._given())
+            texts = tuple(TextWish.model_validate(draft) for draft in given)
             content = await self.desk.service.heatmap(self.desk.session, texts)
         except Exception as error:
             self.desk.fail(error)

@@ -125,7 +125,8 @@ def test_hints_and_flats_with_a_system_that_takes_no_guidance(run, desk, tiny_mo
     assert len(np.unique(colors[:9].reshape(-1, 3), axis=0)) == 1
     _refused(run(*arguments, "--palette", "ff0000", "--overwrite", model=tiny_model), "takes no palette")
     named = ("sketch.png", "--reference", "hair=reference.png", "-o", "new.png")
-    _refused(run(*named, model=tiny_model), "takes no references for named parts")
+    assert run(*named, model=tiny_model).code == 0
+    assert _about("new.png")["reference_parts"] == "hair"
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_members_are_the_recorded_ones():
     assert _public(irodori.Colorizer) == COLORIZER
     assert _public(irodori.Result) == RESULT
     assert sorted(irodori.Result.__dataclass_fields__) == RESULT_FIELDS
-    assert _public(irodori.Correspondence) == ["blocks", "heatmap", "picture", "where"]
+    assert _public(irodori.Correspondence) == ["blocks", "heatmap", "numbers", "picture", "where"]
 
 
 def test_system_names():

@@ -166,9 +166,8 @@ def _check_guidance(colorizer: Colorizer, jobs: Sequence[Job], options: Options)
         raise InputError(f"a mask file is for one drawing, but there are {len(jobs)} sketches: color it by itself")
     if any(job.masks for job in jobs[1:]):
         raise InputError(f"masks are places in one drawing, but there are {len(jobs)} sketches: color it by itself")
-    uses = next((((part,),) for job in jobs[:1] for part in job.parts if part and not is_mask(part)), ())
     palette = color_tensor(options.palette)
-    guidance = Guidance(palette=palette, uses=uses, text=options.text, sampling=options.sampling)
+    guidance = Guidance(palette=palette, text=options.text, sampling=options.sampling)
     colorizer.system.check_guidance(guidance)
 
 

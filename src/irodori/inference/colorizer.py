@@ -45,6 +45,7 @@ from irodori.inference.marks import AnyHint, read_dabs, told_hints
 from irodori.inference.masked import compose, find_owners, shrink_owners
 from irodori.inference.memory import Holding, check_holding
 from irodori.inference.palette_files import as_pixels
+from irodori.inference.part_places import PartMap, by_place, part_mask, read_part_map
 from irodori.inference.prepare import Polarity, PreparedSketch, prepare_sketch
 from irodori.inference.references import ReferenceGroup, References, read_groups
 from irodori.inference.regions import closed_regions
@@ -91,6 +92,7 @@ class Colorizer:
         self._dominant: Pixels | None = None
         self._sketch_input: Tensor | None = None
         self._sketch_code: Any = None
+        self._part_map: PartMap | None = None
 
     @classmethod
     def from_pretrained(
@@ -203,17 +205,18 @@ class Colorizer:
             if size != self._image_size or not group.references:
                 group.code = None
         self._sketch, self._polarity, self._image_size = prepared, polarity, size
-        self._sketch_input = self._sketch_code = None
+        self._sketch_input = self._sketch_code = self._part_map = None
         return prepared
 
     def set_reference(self, reference: References | None) -> None:
         """Reads one reference or several; None or an empty list: the system colors without one.
 
         A mapping gives them for named parts, or for places; a picture that is given for several parts is encoded once.
+        With systems that do not know parts, named parts are places that the default model finds in the sketch.
         """
         groups, parts = read_groups(reference)
-        for group in groups:
-            self.system.check_guidance(Guidance(uses=group.uses))
+        if "uses" not in self.system.takes:
+            groups = (*by_place(groups[0]), *groups[1:])
         self._groups, self._parts, self._dominant = groups, parts, None
 
     @torch.inference_mode()
@@ -277,9 +280,7 @@ class Colorizer:
             inked=self.system.draws_lines,
             network_warped=_map_pixels(output.warped_reference, geometry),
             network_confidence=_confidence_pixels(output.confidence, geometry),
-            references=tuple(
-                pair for group in self._groups for pair in zip(group.names, group.references, strict=True)
-            ),
+            references=self._named_references(),
         )
 
     def _paint(self, seed: int, guidance: Guidance, masks: MaskOptions | None, geometry: Geometry) -> Output:
@@ -299,15 +300,31 @@ class Colorizer:
         return compose(outputs, shrink_owners(owners, geometry.fitted_size, geometry.network_size))
 
     def _check_places(self, size: tuple[int, int]) -> list[Pixels]:
-        """The masks of references; InputError for one of another size than the sketch."""
-        found = [(group.mask, group.mask_name) for group in self._groups if group.mask is not None]
-        for mask, name in found:
-            if mask.shape != size:
+        """The places of all groups but the first; InputError for a mask of another size than the sketch."""
+        places = [self._place(group) for group in self._groups if group.place]
+        for group in self._groups:
+            if group.mask is None:
+                continue
+            if group.mask.shape != size:
                 raise InputError(
-                    f"the mask {name} is {mask.shape[1]}x{mask.shape[0]} pixels, but the sketch is "
-                    f"{size[1]}x{size[0]}: paint it over the sketch"
+                    f"the mask {group.mask_name} is {group.mask.shape[1]}x{group.mask.shape[0]} pixels, but the sketch "
+                    f"is {size[1]}x{size[0]}: paint it over the sketch"
                 )
-        return [mask for mask, _ in found]
+            places.append(group.mask)
+        return places
+
+    def _place(self, group: ReferenceGroup) -> Pixels:
+        assert self._sketch is not None
+        if self._part_map is None:
+            self._part_map = read_part_map(self._sketch.lines)
+        return part_mask(self._part_map, group.place)
+
+    def _named_references(self) -> tuple[tuple[str, Pixels], ...]:
+        """Each picture once, by the last place that it is for."""
+        named: dict[int, tuple[str, Pixels]] = {}
+        for group in self._groups:
+            named.update(zip(group.numbers, zip(group.names, group.references, strict=True), strict=True))
+        return tuple(named.values())
 
     @property
     def _references(self) -> tuple[Pixels, ...]:
@@ -421,7 +438,8 @@ class Colorizer:
         if attention is None or not self._references or self._sketch is None:
             return None
         geometries = tuple(self._reference_geometry(pixels) for pixels in self._references)
-        return Correspondence(attention, geometry, geometries, self._sketch.lines, self._references)
+        numbers = tuple(number for group in self._groups for number in group.numbers)
+        return Correspondence(attention, geometry, geometries, self._sketch.lines, self._references, numbers)
 
     def _provenance(self, seed: int, lines: LineMode) -> dict[str, str]:
         return {

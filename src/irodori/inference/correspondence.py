@@ -34,7 +34,8 @@ class Correspondence:
 
     attention: of one image (batch axis of length 1).
     geometry, reference_geometries: how sketch and references were fitted to the network.
-    lines: the sketch ``(H, W)``.  references: their pixels, each ``(H, W, 3)``.
+    lines: the sketch ``(H, W)``.  references: their pixels, each ``(H, W, 3)``, in the order of the attention.
+    numbers: their places among the pictures as they were given; one that serves several places is there several times.
     """
 
     attention: Attention
@@ -42,6 +43,7 @@ class Correspondence:
     reference_geometries: tuple[Geometry, ...]
     lines: Pixels
     references: tuple[Pixels, ...]
+    numbers: tuple[int, ...] = ()
 
     def where(self, x: float, y: float) -> tuple[int, float, float, float]:
         """The place that the sketch point ``(x, y)`` looked at most: ``(reference_index, x_ref, y_ref, weight)``.

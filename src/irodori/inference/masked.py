@@ -41,12 +41,18 @@ def find_owners(masks: Sequence[Pixels], lines: Pixels) -> Owners:
     drawn = np.zeros(lines.shape, np.uint8)
     for number, mask in enumerate(masks, start=1):
         drawn[mask >= INSIDE] = number
+    settled, rooms = settle(drawn, lines, CLEAR)
+    return np.where(rooms > 0, settled, np.uint8(255))
+
+
+def settle(numbers: Owners, lines: Pixels, clear: float) -> tuple[Owners, Regions]:
+    """Numbers of pixels ``(H, W)``, one for each room in which one has a share of at least `clear`; and the rooms."""
     rooms, owner = find_rooms(closed_regions(lines))
-    index = rooms.reshape(-1).astype(np.int64) * (len(masks) + 1) + drawn.reshape(-1)
-    counts = np.bincount(index, minlength=len(owner) * (len(masks) + 1)).reshape(-1, len(masks) + 1)
-    whole = counts.max(axis=1) >= CLEAR * counts.sum(axis=1)
-    owners = np.where(whole[rooms], counts.argmax(axis=1).astype(np.uint8)[rooms], drawn)
-    return np.where(rooms > 0, owners, np.uint8(255))
+    kinds = int(numbers.max()) + 1
+    index = rooms.reshape(-1).astype(np.int64) * kinds + numbers.reshape(-1)
+    counts = np.bincount(index, minlength=len(owner) * kinds).reshape(-1, kinds)
+    whole = counts.max(axis=1) >= clear * counts.sum(axis=1)
+    return np.where(whole[rooms], counts.argmax(axis=1).astype(np.uint8)[rooms], numbers), rooms
 
 
 def shrink_owners(owners: Owners, size: tuple[int, int], network_size: tuple[int, int]) -> Owners:

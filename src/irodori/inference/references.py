@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -23,17 +23,29 @@ The name "" is for all other parts.  A mask is a picture of the sketch's size, w
 """
 
 
+class Given(NamedTuple):
+    """A picture as it was given: for which part or mask, "" for all, and as which one."""
+
+    part: str
+    picture: Pixels
+    number: int
+
+
 @dataclass
 class ReferenceGroup:
-    """References that are used together: everywhere (mask None), or where a mask ``(H, W)`` of the sketch says.
+    """References that are used together: everywhere, where a mask ``(H, W)`` of the sketch says, or in a place.
 
-    parts, uses: for each reference.  code: their encoding, once it was made.
+    parts, uses: for each reference.  numbers: their places among all pictures as they were given.
+    place: names of the parts of the sketch that make up the group's place (`irodori.inference.part_places`).
+    code: their encoding, once it was made.
     """
 
     references: tuple[Pixels, ...] = ()
     parts: tuple[tuple[str, ...], ...] = ()
     mask: Pixels | None = None
     mask_name: str = ""
+    numbers: tuple[int, ...] = ()
+    place: tuple[str, ...] = ()
     code: Any = None
 
     @property
@@ -44,7 +56,8 @@ class ReferenceGroup:
     @property
     def names(self) -> tuple[str, ...]:
         """What layers with the references are called."""
-        places = [Path(self.mask_name).stem or ", ".join(part for part in parts if part) for parts in self.parts]
+        place = Path(self.mask_name).stem or ", ".join(self.place)
+        places = [place or ", ".join(part for part in parts if part) for parts in self.parts]
         return tuple(f"Reference ({place})" if place else "Reference" for place in places)
 
 
@@ -54,10 +67,12 @@ def read_groups(reference: References | None) -> tuple[tuple[ReferenceGroup, ...
     Raises InputError for a picture or mask that cannot be used.
     """
     parts, pictures = as_pairs(reference)
-    read = [over_paper(read_image(picture)) for picture in pictures]
-    groups = [group_of([pair for pair in zip(parts, read, strict=True) if not is_mask(pair[0])])]
+    read = [
+        Given(part, over_paper(read_image(one)), n) for n, (part, one) in enumerate(zip(parts, pictures, strict=True))
+    ]
+    groups = [group_of([one for one in read if not is_mask(one.part)])]
     for mask in dict.fromkeys(part for part in parts if is_mask(part)):
-        chosen = [(ALL_PARTS, picture) for part, picture in zip(parts, read, strict=True) if part == mask]
+        chosen = [one._replace(part=ALL_PARTS) for one in read if one.part == mask]
         groups.append(replace(group_of(chosen), mask=read_place(mask, mask), mask_name=mask))
     return tuple(groups), parts
 
@@ -74,21 +89,23 @@ def as_pairs(reference: References | None) -> tuple[tuple[str, ...], list[ImageS
     return (ALL_PARTS,) * len(pictures), pictures
 
 
-def _merge(pictures: Sequence[Pixels], parts: Sequence[str]) -> tuple[tuple[Pixels, ...], list[list[str]]]:
-    """Pictures without those that are there already for another part, and the part names of each."""
-    distinct: list[Pixels] = []
+def group_of(given: Sequence[Given]) -> ReferenceGroup:
+    """References that are used together; one that is given for several parts is there once."""
+    distinct: list[Given] = []
     names: list[list[str]] = []
-    for picture, part in zip(pictures, parts, strict=True):
-        same = [i for i, other in enumerate(distinct) if part not in names[i] and np.array_equal(other, picture)]
+    for one in given:
+        same = [
+            i
+            for i, other in enumerate(distinct)
+            if one.part not in names[i] and np.array_equal(other.picture, one.picture)
+        ]
         if same:
-            names[same[0]].append(part)
+            names[same[0]].append(one.part)
         else:
-            distinct.append(picture)
-            names.append([part])
-    return tuple(distinct), names
-
-
-def group_of(pairs: Sequence[tuple[str, Pixels]]) -> ReferenceGroup:
-    """References that are used together, from the part that each is for."""
-    distinct, names = _merge([picture for _, picture in pairs], [part for part, _ in pairs])
-    return ReferenceGroup(distinct, tuple(map(tuple, names)))
+            distinct.append(one)
+            names.append([one.part])
+    return ReferenceGroup(
+        tuple(one.picture for one in distinct),
+        tuple(map(tuple, names)),
+        numbers=tuple(one.number for one in distinct),
+    )

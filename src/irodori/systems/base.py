@@ -343,10 +343,17 @@ class System(nn.Module, ABC):
 
     def refusal(self, kind: str) -> InputError:
         """The error for a kind of guidance that is not in `takes`."""
-        words = {"uses": "references for named parts", "text": "edits in words", "sampling": "steps or guidance scales"}
+        words = {"text": "edits in words", "sampling": "steps or guidance scales"}
         drawn = kind in ("text", "masks", "sampling")
         other = "a model of the system colorizediffusion" if drawn else "the model irodori-base"
         return InputError(f"the system {self.name} takes no {words.get(kind, kind)}: leave it out, or use {other}")
+
+    def name_parts(self, sketch_code: Any) -> Tensor:
+        """How sure each cell of a sketch is to be each of `PART_NAMES`: ``(B, 20, h, w)``, with a sum of 1.
+
+        Raises InputError in systems that were not taught part names.
+        """
+        raise InputError(f"the system {self.name} was not taught part names: use the model irodori-base")
 
     def text_fit(self, reference_code: Any, prompts: Sequence[str]) -> Tensor:
         """How far the places of the first reference go in the direction of prompts: ``(len(prompts), h, w)``.

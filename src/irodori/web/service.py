@@ -216,7 +216,9 @@ class Service:
             found = self._again(session, entry).correspondence
             if found is None:
                 raise InputError("this result does not tell where its colors came from: its model has no attention")
-            reference, x_ref, y_ref, weight = found.where(x, y)
+            number, x_ref, y_ref, weight = found.where(x, y)
+            given = [one for pictures in entry.inputs.by_part.values() for one in pictures]
+            reference = entry.inputs.references.index(given[found.numbers[number]])
             return OriginAnswer(reference=reference, x=x_ref, y=y_ref, weight=weight)
 
         return await self.run(look)

@@ -135,8 +135,6 @@ def test_a_system_that_takes_no_guidance():
     colorizer = Colorizer(FakeSystem(), device="cpu")
     with pytest.raises(InputError, match="takes no palette"):
         colorizer(SKETCH, RED, palette=[TEAL])
-    with pytest.raises(InputError, match="takes no references for named parts"):
-        colorizer(SKETCH, {"hair": RED})
     with pytest.raises(InputError, match="did you mean hair"):
         colorizer(SKETCH, {"hairs": RED})
     assert "hints" in colorizer(SKETCH, {"": RED}, hints=[Hint(45, 60, TEAL)]).provenance

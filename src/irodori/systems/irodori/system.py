@@ -99,6 +99,10 @@ class Irodori(System):
             )
         return Output(image, attention, warped_reference=colors, confidence=confidence.clamp(0, 1))
 
+    def name_parts(self, sketch_code: Code) -> Tensor:
+        features = self.painter.look(sketch_code, (), torch.ones(len(sketch_code.fine), 0, dtype=torch.bool))
+        return self.painter.to_part_names(features).softmax(1)
+
     @property
     def tags(self) -> tuple[str, ...]:
         """Colors of parts."""

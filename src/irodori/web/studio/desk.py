@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from irodori.errors import IrodoriError
@@ -247,9 +246,6 @@ class Desk:
             "masks": self.wish.masks if "masks" in self.takes else None,
             "sampling": self.wish.sampling if "sampling" in self.takes else None,
         }
-        if "uses" not in self.takes:
-            references = tuple(replace(one, part="") for one in self.session.inputs.references)
-            self.session.change(references=references)
         self.session.wish = self._good = self.wish.changed(**kept)
         self.tell(INPUTS, WISH)
         await self.color()

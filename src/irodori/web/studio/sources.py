@@ -12,10 +12,10 @@ from irodori.web.studio.desk import INPUTS, RESULT, Desk
 from irodori.web.studio.elements import Picker, button, heading, note, select_field
 
 SYSTEM_NOTES = {
-    "irodori": "hints, tags, named parts, palette",
-    "scft": "reference alone",
-    "csft": "reference alone",
-    "cnf": "reference alone",
+    "irodori": "tags, palette",
+    "scft": "references alone",
+    "csft": "references alone",
+    "cnf": "references alone",
     "taggan": "tags",
     "colorizediffusion": "words, masks, steps",
 }
@@ -67,9 +67,8 @@ class Sources:
             _image(self._address(f"references/{index}.png", picture), name)
             mark = ui.element("div").classes("mark").props('aria-hidden="true"')
         with ui.element("div").classes("line"):
-            if "uses" in self.desk.takes:
-                options = {"": "All parts"} | {part: part.capitalize() for part in PART_NAMES}
-                select_field(f"{name} is for", options, picture.part, lambda part, index=index: self._name(index, part))
+            options = {"": "All parts"} | {part: part.capitalize() for part in PART_NAMES}
+            select_field(f"{name} is for", options, picture.part, lambda part, index=index: self._name(index, part))
             button("Remove", lambda index=index: self._remove(index), label=f"Remove reference {index + 1}")
         return mark
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,14 +18,17 @@ from irodori.data.sample import Sample
 from irodori.errors import ConfigError, InputError, MissingPackageError
 from irodori.systems import build_system, preset
 from irodori.systems.base import Guidance, Inputs, Masks, Noise, Sampling
+from irodori.systems.colorizediffusion.blocks import ReferenceAttention
 from irodori.systems.colorizediffusion.captions import NUM_FALSE, part_of_patches, sayings
 from irodori.systems.colorizediffusion.config import ColorizeDiffusionConfig, ObjectiveConfig, UNetConfig
 from irodori.systems.colorizediffusion.losses import (
+    Look,
     Step,
     draw_step,
     drawn_timesteps,
     foreground,
     noisy_reference,
+    part_loss,
     seen_small,
     token_timesteps,
     with_margins,
@@ -135,6 +139,47 @@ def test_a_shift_draws_noisy_timesteps_more_often():
 
 def test_the_foreground_is_all_but_the_background():
     assert foreground(torch.tensor([[[0, 2], [-1, 7]]])).tolist() == [[[[0, 1], [1, 1]]]]
+
+
+def test_attention_weights_are_those_that_the_layer_uses():
+    layer = ReferenceAttention(16, 8, 12)
+    x, tokens = torch.randn(2, 6, 16), torch.randn(2, 5, 12)
+    weights = layer.weights(x, tokens)
+    assert weights.shape == (2, 6, 5)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 6))
+    one_head = ReferenceAttention(8, 8, 12)
+    x = torch.randn(1, 6, 8)
+    by_hand = one_head.to_out(one_head.weights(x, tokens[:1]) @ one_head.to_v(tokens[:1]))
+    torch.testing.assert_close(one_head(x, tokens[:1], (2, 3)), by_hand)
+
+
+def test_the_attention_can_be_told_the_parts():
+    """Known looks: all on the right part costs nothing, evenly on two parts ln 2, and dropped references nothing."""
+    parts = torch.tensor([[[1, 2], [1, 2]]]).repeat_interleave(8, 1).repeat_interleave(8, 2).expand(3, -1, -1)
+    batch = replace(plain_sample(3, 16), parts=parts, reference_parts=parts)
+    right = torch.tensor([[0.5, 0, 0.5, 0], [0, 0.5, 0, 0.5]]).repeat(2, 1)
+    looks = [Look(torch.stack([right, torch.full((4, 4), 0.25), torch.full((4, 4), 0.25)]), (2, 2))]
+    step = Step(torch.zeros(3), torch.zeros(3), torch.tensor([1.0, 1.0, 0.0])[:, None, None])
+    assert part_loss(looks, batch, step, 2).item() == pytest.approx(math.log(2) / 2)
+
+
+def test_only_the_decoder_is_watched_and_only_where_asked(dataset: Index):
+    batch = batch_for("colorizediffusion", dataset)
+    system = tiny(objective=ObjectiveConfig(attention_weight=0.5, reference_drop=0.0))
+    terms = system.losses("denoiser", batch)
+    assert set(terms) == {"denoising", "attention"}
+    terms["attention"].backward()
+    moved = {name for name, one in system.unet.named_parameters() if one.grad is not None and one.grad.abs().sum() > 0}
+    assert any(name.startswith("output_blocks") and "attn2.to_k" in name for name in moved)
+    last = f"output_blocks.{len(system.unet.output_blocks) - 1}."
+    assert f"{last}transformer.attn2.to_k.weight" in moved
+    assert f"{last}transformer.attn2.to_v.weight" not in moved  # what is found there is the denoising's affair
+    assert all(not module._forward_pre_hooks for module in system.unet.modules())
+    assert set(tiny().losses("denoiser", batch)) == {"denoising"}
+    with pytest.raises(ConfigError, match="no places to look at"):
+        replace(
+            preset("colorizediffusion/tiny").system, tokens="cls", objective=ObjectiveConfig(attention_weight=0.1)
+        )
 
 
 def test_training_end_to_end(dataset: Index, tmp_path: Path):

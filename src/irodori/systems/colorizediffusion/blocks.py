@@ -5,6 +5,7 @@ Convolutional blocks are those of diffusers.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -129,6 +130,13 @@ class ReferenceAttention(Attention):
         # As released: a mask exactly at the threshold is foreground where there are no adapters, else background.
         is_foreground = split.is_foreground(size, is_inclusive=not self.adapters).flatten(2).mT
         return self.to_out(strength * torch.where(is_foreground, foreground, background))
+
+    def weights(self, x: Tensor, tokens: Tensor) -> Tensor:
+        """How much each position looks at each token, without a split: ``(B, N, K)``, mean of the heads."""
+        query, key = (
+            part.unflatten(-1, (-1, self.head_channels)).transpose(1, 2) for part in (self.to_q(x), self.to_k(tokens))
+        )
+        return (query @ key.mT / math.sqrt(self.head_channels)).softmax(-1).mean(1)
 
     def _branch(self, x: Tensor, tokens: Tensor, adapter: str) -> Tensor:
         """Attention before the last layer; adapter: name of the one used, "" for none."""

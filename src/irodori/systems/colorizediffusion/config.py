@@ -210,6 +210,9 @@ class ObjectiveConfig:
     offset_noise: float = 0.05  # deviation of a constant added to the noise of each channel (release)
     split_share: float = 0.5  # share of steps of the style stage in which the background parts are active
     thresholds: tuple[float, float] = (0.05, 0.95)  # range of tau_s and tau_r
+    attention_weight: float = (
+        0.0  # cross-entropy between parts and what the decoder's attention finds (not in the thesis)
+    )
     kl_weight: float = 1e-6  # of the autoencoder's latents
     autoencoder_side: int = 0  # pixels of the cut-outs and scaled pictures that it learns from; 0 = whole pictures
 
@@ -219,7 +222,10 @@ class ObjectiveConfig:
             raise ConfigError("colorizediffusion.objective: shares and thresholds must lie in 0…1, and phases be named")
         if self.timestep_shift <= 0:
             raise ConfigError(f"colorizediffusion.objective.timestep_shift must be positive, got {self.timestep_shift}")
-        if self.sketch_margin >= 0.5 or min(self.offset_noise, self.kl_weight, self.autoencoder_side) < 0:
+        if (
+            self.sketch_margin >= 0.5
+            or min(self.offset_noise, self.kl_weight, self.autoencoder_side, self.attention_weight) < 0
+        ):
             raise ConfigError(
                 "colorizediffusion.objective: margins must stay under 0.5, weights and sizes not be negative"
             )
@@ -262,6 +268,8 @@ class ColorizeDiffusionConfig:
             raise ConfigError("colorizediffusion: unet.token_channels must be a multiple of recovery.head_channels")
         if self.version == "v2" and any(width % self.unet.warp_head_channels for width in self.unet.widths):
             raise ConfigError("colorizediffusion.unet: widths must be multiples of warp_head_channels")
+        if self.objective.attention_weight and self.tokens != "local":
+            raise ConfigError("colorizediffusion.objective.attention_weight: class tokens have no places to look at")
         missing = set(self.objective.phases) - self._trainable()
         if missing:
             raise ConfigError(f"colorizediffusion.objective.phases: {self.version} has no part '{min(missing)}'")

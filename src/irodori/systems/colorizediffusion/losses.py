@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -13,10 +14,12 @@ from torch import Tensor, nn
 from irodori.data.index import PART_NAMES
 from irodori.data.sample import Sample
 from irodori.image import PAPER
+from irodori.losses.correspondence import part_cross_entropy
+from irodori.systems.colorizediffusion.blocks import ReferenceAttention
 from irodori.systems.colorizediffusion.captions import part_of_patches, sayings
 from irodori.systems.colorizediffusion.conditions import Reference, Separation, Told
 from irodori.systems.colorizediffusion.diffusion import NUM_TIMESTEPS, add_noise, target
-from irodori.systems.colorizediffusion.networks import Condition
+from irodori.systems.colorizediffusion.networks import Condition, DenoisingUNet
 
 if TYPE_CHECKING:
     from irodori.systems.colorizediffusion.system import ColorizeDiffusion
@@ -164,10 +167,53 @@ def _denoising(
     hints = system.encode_sketch(with_margins(batch.sketch, config.objective.sketch_margin)).hints
     noisy = add_noise(clean, step.noise, step.timesteps)
     told = condition(hints)
-    said = system.unet(noisy, step.timesteps, replace(told, tokens=told.tokens * step.seen))
+    with watched(system.unet if config.objective.attention_weight else None) as looks:
+        said = system.unet(noisy, step.timesteps, replace(told, tokens=told.tokens * step.seen))
     error = (said - target(config.prediction, clean, step.noise, step.timesteps)).square()
     known = F.interpolate(batch.valid, error.shape[-2:], mode="area")
-    return {"denoising": (error * known).sum() / (known.sum() * error.shape[1]).clamp(min=1)}
+    terms = {"denoising": (error * known).sum() / (known.sum() * error.shape[1]).clamp(min=1)}
+    if looks:
+        terms["attention"] = config.objective.attention_weight * part_loss(
+            looks, batch, step, system.encoder.config.grid
+        )
+    return terms
+
+
+class Look(NamedTuple):
+    """Where the positions of a map of `size` ``(h, w)`` looked: weights ``(B, h * w, K)``."""
+
+    weights: Tensor
+    size: tuple[int, int]
+
+
+@contextmanager
+def watched(unet: DenoisingUNet | None) -> Iterator[list[Look]]:
+    """Within it, the decoder's looks at the reference are noted; layers before have not seen the whole sketch."""
+    looks: list[Look] = []
+
+    def note(layer: ReferenceAttention, given: tuple[Any, ...]) -> None:
+        x, tokens, size = given[:3]
+        looks.append(Look(layer.weights(x, tokens), size))
+
+    layers = (
+        [] if unet is None else [one for one in unet.output_blocks.modules() if isinstance(one, ReferenceAttention)]
+    )
+    handles = [layer.register_forward_pre_hook(note) for layer in layers]
+    try:
+        yield looks
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def part_loss(looks: Sequence[Look], batch: Sample, step: Step, grid: int) -> Tensor:
+    """Cross-entropy between the parts of positions and of the tokens that they look at, mean of the layers.
+
+    grid: tokens along each side of the reference.  References that were dropped have no parts.
+    """
+    reference_parts = torch.where(step.seen > 0, batch.reference_parts, -1)
+    losses = [part_cross_entropy(look.weights, batch.parts, reference_parts, look.size, (grid, grid)) for look in looks]
+    return torch.stack(losses).mean()
 
 
 # --------------------------------------------------------------------------------------------------- random choices

@@ -184,21 +184,28 @@ SMALL_64 = Recipe(
     "small-encoders",
     system=replace(_SMALL_SYSTEM, image_size=64, objective=_SMALL_CLEAN),
     data=_SMALL_DATA,
-    training=replace(_SMALL_TRAINING, images=64_000, batch_size=32),
+    training=replace(_SMALL_TRAINING, images=80_000, batch_size=32),
+)
+SMALL_64_TOLD = Recipe(
+    name="colorizediffusion/small-64-told",
+    about="Third: the attention is told the parts; started from small-64",
+    system=replace(_SMALL_SYSTEM, image_size=64, objective=replace(_SMALL_CLEAN, attention_weight=0.2)),
+    data=_SMALL_DATA,
+    training=replace(SMALL_64.training, images=40_000, learning_rate=7e-4, warmup_images=640, seed=2),
 )
 SMALL = Recipe(
     name="colorizediffusion/small",
-    about="What ships: the same at 128 px; started from small-64",
-    system=replace(_SMALL_SYSTEM, objective=_SMALL_CLEAN),
+    about="What ships: the same at 128 px; started from small-64-told",
+    system=replace(_SMALL_SYSTEM, objective=SMALL_64_TOLD.system.objective),
     data=_SMALL_DATA,
-    training=replace(_SMALL_TRAINING, learning_rate=5e-4, seed=2),
+    training=replace(_SMALL_TRAINING, images=16_000, learning_rate=5e-4, seed=3),
 )
 SMALL_64_NOISY = replace(
     SMALL_64,
     name="colorizediffusion/small-64-noisy",
     about="Stage I at 64 px, to be compared with small-64; started from small-encoders",
     system=replace(SMALL_64.system, objective=replace(_SMALL_CLEAN, token_noise="same-timestep")),
-    training=replace(SMALL_64.training, images=48_000),
+    training=replace(SMALL_64.training, images=64_000),
 )
 SMALL_64_REFINED = replace(
     SMALL_64,
@@ -210,6 +217,7 @@ SMALL_64_REFINED = replace(
 PRESETS = (
     SMALL_ENCODERS,
     SMALL_64,
+    SMALL_64_TOLD,
     SMALL,
     SMALL_64_NOISY,
     SMALL_64_REFINED,

@@ -177,9 +177,7 @@ def test_only_the_decoder_is_watched_and_only_where_asked(dataset: Index):
     assert all(not module._forward_pre_hooks for module in system.unet.modules())
     assert set(tiny().losses("denoiser", batch)) == {"denoising"}
     with pytest.raises(ConfigError, match="no places to look at"):
-        replace(
-            preset("colorizediffusion/tiny").system, tokens="cls", objective=ObjectiveConfig(attention_weight=0.1)
-        )
+        replace(preset("colorizediffusion/tiny").system, tokens="cls", objective=ObjectiveConfig(attention_weight=0.1))
 
 
 def test_training_end_to_end(dataset: Index, tmp_path: Path):

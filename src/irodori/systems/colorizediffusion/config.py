@@ -210,9 +210,7 @@ class ObjectiveConfig:
     offset_noise: float = 0.05  # deviation of a constant added to the noise of each channel (release)
     split_share: float = 0.5  # share of steps of the style stage in which the background parts are active
     thresholds: tuple[float, float] = (0.05, 0.95)  # range of tau_s and tau_r
-    attention_weight: float = (
-        0.0  # cross-entropy between parts and what the decoder's attention finds (not in the thesis)
-    )
+    attention_weight: float = 0.0  # of the parts that the decoder's attention is told (not in the thesis)
     kl_weight: float = 1e-6  # of the autoencoder's latents
     autoencoder_side: int = 0  # pixels of the cut-outs and scaled pictures that it learns from; 0 = whole pictures
 

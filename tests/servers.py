@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -50,3 +53,9 @@ def color(client: TestClient, session: str, **options: Any) -> dict[str, Any]:
 def pixels(content: bytes) -> np.ndarray:
     """The content of a file as ``(H, W, 3)``."""
     return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+
+
+def in_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Runs a coroutine in a thread of its own: while a browser is open, this one has a loop that runs."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()

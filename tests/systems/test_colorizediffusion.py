@@ -24,6 +24,7 @@ from irodori.systems.colorizediffusion.config import ColorizeDiffusionConfig, Ob
 from irodori.systems.colorizediffusion.losses import (
     Look,
     Step,
+    balanced_cross_entropy,
     draw_step,
     drawn_timesteps,
     foreground,
@@ -246,6 +247,37 @@ def test_local_tokens_are_told_the_opposite_of_the_class_token():
         return system.losses("image-text", batch)["local"].item()
 
     assert loss(-1.0) < loss(0.0) < loss(1.0)
+
+
+def test_rare_numbers_weigh_more():
+    scores, numbers = torch.tensor([[1.0, 0.0]]).expand(6, 2), torch.tensor([0, 0, 0, 0, 1, -1])
+    common, rare = math.log(1 + math.exp(-1)), math.log(1 + math.e)
+    found = balanced_cross_entropy(scores.view(2, 3, 2), numbers.view(2, 3))
+    assert found.item() == pytest.approx((4 * common / 2 + rare) / (4 / 2 + 1))
+    assert balanced_cross_entropy(scores, torch.full((6,), -1)).isfinite()
+
+
+def test_the_encoder_learns_to_read_colors_and_parts_off_a_patch():
+    system, batch = tiny(), red_hair_before_white(2)
+    phase = next(phase for phase in system.phases() if phase.name == "image-text")
+    optimizer = torch.optim.Adam(phase.parameters, 1e-2)
+    read = []
+    for _ in range(30):
+        terms = system.losses("image-text", batch)
+        read.append((terms["color"].item(), terms["part"].item()))
+        optimizer.zero_grad()
+        (terms["color"] + terms["part"]).backward()
+        optimizer.step()
+    assert all(last < 0.3 * first for first, last in zip(read[0], read[-1], strict=True))
+
+
+def test_the_stem_belongs_to_a_patch():
+    config = preset("colorizediffusion/tiny").system.encoder
+    assert config.stem_stride == 2
+    with pytest.raises(ConfigError, match="patch_size must be a multiple of the stem's stride \\(8\\)"):
+        replace(config, stem=(8, 8, 8))
+    with pytest.raises(ConfigError, match="multiples of 8"):
+        replace(config, stem=(12,))
 
 
 def test_the_small_autoencoder_starts_with_the_mean_colors_of_cells():

@@ -13,7 +13,7 @@ from PIL import Image, PngImagePlugin
 
 import irodori.web.service as service_module
 from irodori.errors import InputError
-from servers import begin, color, colors, drawing, file_of
+from servers import begin, color, colors, drawing, file_of, in_loop
 
 SESSIONS = "/api/sessions"
 
@@ -202,7 +202,7 @@ def test_whoever_has_gone_is_not_colored_for(start, monkeypatch):
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(color, client, session)
         assert gate.reached.wait(10)
-        asyncio.run(_ask_and_go(server.app, f"{SESSIONS}/{session}/colorize", worker))
+        in_loop(_ask_and_go(server.app, f"{SESSIONS}/{session}/colorize", worker))
         assert worker.waiting == 0
         gate.open.set()
         assert first.result()["number"] == 1
@@ -253,7 +253,7 @@ def test_a_client_that_goes_while_it_sends(start):
         }  # fmt: skip
         await asyncio.wait_for(server.app(scope, receive, send), 10)
 
-    asyncio.run(send_half())
+    in_loop(send_half())
     assert server.service.store.sessions == {}
     begin(client)
 

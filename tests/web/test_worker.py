@@ -11,6 +11,7 @@ from irodori.systems.progress import in_steps, watching
 from irodori.web.errors import GoneError
 from irodori.web.metrics import Metrics
 from irodori.web.worker import Progress, Worker
+from servers import in_loop
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_a_job_in_steps_says_how_far_it_is_and_ends_when_it_is_given_up(worker):
         go_on.set()
         return await worker.run(lambda: "the next one", 10)
 
-    assert asyncio.run(give_up()) == "the next one"
+    assert in_loop(give_up()) == "the next one"
     assert reached == [0]
     assert (progress.done, progress.steps) == (0, 100) or (progress.done, progress.steps) == (1, 100)
 
@@ -78,4 +79,4 @@ def test_a_job_in_the_line_knows_how_many_are_before_it(worker):
         go_on.set()
         await asyncio.gather(first, second, third)
 
-    asyncio.run(asyncio.wait_for(wait(), 10))
+    in_loop(asyncio.wait_for(wait(), 10))

@@ -14,6 +14,9 @@ from irodori.errors import ConfigError
 BYTE_VOCABULARY = 258
 """All bytes, a start and an end."""
 
+STEM_GROUPS = 8
+"""Groups of the normalizations in an encoder's stem."""
+
 Version = Literal["v1", "v1.5", "v2"]
 Prediction = Literal["eps", "v"]
 Tokens = Literal["local", "cls", "projected-cls"]
@@ -133,15 +136,19 @@ class TowerConfig:
 class ImageTextConfig:
     """The frozen image-text encoder; defaults are OpenCLIP ViT-H/14, ``laion2b_s32b_b79k``.
 
+    stem: channels of convolutions before the vision tower, each of which halves the sides: a small tower learns what
+        parts look like from far fewer pictures with them (Xiao et al. 2021). OpenCLIP has none.
     alphabet: how prompts become numbers: "bpe" is CLIP's way; "bytes" needs no files.
     text_skip: last blocks of the text tower that are left out (release 1; thesis, a plain CLIP text encoder: 0).
     reads_colors: a linear layer reads the color of a patch off its token; for encoders that are trained here, so that
         tokens of a small one keep the shade and not only its name.
+    reads_parts: another one reads off which part the patch shows.
     """
 
     image_size: int = 224
     patch_size: int = 14
     token_channels: int = 1024
+    stem: tuple[int, ...] = ()
     vision: TowerConfig = TowerConfig(channels=1280, num_layers=32, num_heads=16)
     text: TowerConfig | None = TowerConfig(channels=1024, num_layers=24, num_heads=16)
     text_length: int = 77
@@ -149,14 +156,25 @@ class ImageTextConfig:
     alphabet: Literal["bpe", "bytes"] = "bpe"
     text_skip: int = 1
     reads_colors: bool = False
+    reads_parts: bool = False
 
     def __post_init__(self) -> None:
         if self.image_size % self.patch_size:
             raise ConfigError("colorizediffusion.encoder.image_size must be a multiple of patch_size")
+        if self.patch_size % self.stem_stride or min(self.stem, default=STEM_GROUPS) % STEM_GROUPS:
+            raise ConfigError(
+                f"colorizediffusion.encoder: patch_size must be a multiple of the stem's stride ({self.stem_stride}), "
+                f"and its channels multiples of {STEM_GROUPS}"
+            )
         if self.alphabet == "bytes" and self.vocabulary_size != BYTE_VOCABULARY:
             raise ConfigError(f"colorizediffusion.encoder: the alphabet bytes has a vocabulary of {BYTE_VOCABULARY}")
         if self.text is not None and not 0 <= self.text_skip < self.text.num_layers:
             raise ConfigError("colorizediffusion.encoder.text_skip must leave at least one block of the text tower")
+
+    @property
+    def stem_stride(self) -> int:
+        """Pixels for one position of the stem's output, along each side."""
+        return int(2 ** len(self.stem))
 
     @property
     def grid(self) -> int:

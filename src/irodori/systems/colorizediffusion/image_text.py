@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -15,8 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection, CLIPVisionConfig, CLIPVisionModelWithProjection
 
+from irodori.data.index import PART_NAMES
 from irodori.errors import WeightsError
-from irodori.systems.colorizediffusion.config import BYTE_VOCABULARY, ImageTextConfig, TowerConfig
+from irodori.systems.colorizediffusion.config import BYTE_VOCABULARY, STEM_GROUPS, ImageTextConfig, TowerConfig
 
 CLIP_MEAN, CLIP_DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
@@ -34,14 +36,19 @@ class ImageTextEncoder(nn.Module):
     def __init__(self, config: ImageTextConfig) -> None:
         super().__init__()
         self.config = config
+        self.stem = nn.Sequential(*(_halving(*pair) for pair in pairwise((3, *config.stem))))
         self.vision = CLIPVisionModelWithProjection(
             CLIPVisionConfig(
-                image_size=config.image_size, patch_size=config.patch_size, **_tower(config.vision, config)
+                num_channels=(3, *config.stem)[-1],
+                image_size=config.image_size // config.stem_stride,
+                patch_size=config.patch_size // config.stem_stride,
+                **_tower(config.vision, config),
             )
         )
         self.text = CLIPTextModelWithProjection(_text_config(config)) if config.text else None
         self.logit_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07))) if config.text else None
         self.to_color = nn.Linear(config.token_channels, 3) if config.reads_colors else None
+        self.to_part = nn.Linear(config.token_channels, len(PART_NAMES)) if config.reads_parts else None
         self.register_buffer("mean", torch.tensor(CLIP_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(CLIP_DEVIATION).view(1, 3, 1, 1), persistent=False)
 
@@ -58,7 +65,7 @@ class ImageTextEncoder(nn.Module):
         """
         # In half precision pictures are prepared in single: cubic interpolation with antialiasing has no other.
         square = self.preprocess(image.float()).to(self.vision.visual_projection.weight)
-        hidden = self.vision.vision_model(pixel_values=square).last_hidden_state
+        hidden = self.vision.vision_model(pixel_values=self.stem(square)).last_hidden_state
         return self.vision.visual_projection(self.vision.vision_model.post_layernorm(hidden))
 
     def text_vectors(self, ids: Tensor) -> Tensor:
@@ -98,6 +105,14 @@ def bpe_ids(prompts: Sequence[str], length: int) -> Tensor:
         ) from error
     encoded = tokenizer(list(prompts), padding="max_length", max_length=length, truncation=True, return_tensors="pt")
     return torch.where(encoded["attention_mask"] > 0, encoded["input_ids"], 0)
+
+
+def _halving(channels_in: int, channels: int) -> nn.Sequential:
+    """A level of the stem: half the sides, then a look at the surroundings."""
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels, 3, stride=2, padding=1), nn.GroupNorm(STEM_GROUPS, channels), nn.SiLU(),
+        nn.Conv2d(channels, channels, 3, padding=1), nn.GroupNorm(STEM_GROUPS, channels), nn.SiLU(),
+    )  # fmt: skip
 
 
 def _tower(tower: TowerConfig, config: ImageTextConfig) -> dict[str, Any]:

@@ -109,9 +109,21 @@ def image_text_terms(system: ColorizeDiffusion, batch: Sample) -> Terms:
     if encoder.to_color is not None:
         patches = F.adaptive_avg_pool2d(batch.reference, encoder.config.grid).flatten(2).mT
         terms["color"] = (encoder.to_color(tokens[:, 1:]) - patches).abs().mean()
+    if encoder.to_part is not None:
+        terms["part"] = balanced_cross_entropy(encoder.to_part(tokens[:, 1:]), shown)
     true = said.truth * said.known
     recall = ((scores[:, 0] > SCORE_BIAS) * true).sum() / true.sum().clamp(min=1e-6)
     return terms | {"_recall": recall}
+
+
+def balanced_cross_entropy(scores: Tensor, numbers: Tensor) -> Tensor:
+    """Cross-entropy in which rare numbers weigh more: by the square root of how rare they are in the batch.
+
+    scores: ``(..., C)``.  numbers: ``(...)``, -1 where unknown.
+    """
+    scores, numbers = scores.flatten(0, -2)[numbers.flatten() >= 0], numbers[numbers >= 0]
+    weights = torch.bincount(numbers, minlength=scores.shape[-1]).clamp(min=1).float().rsqrt()
+    return F.cross_entropy(scores, numbers, weights) if len(numbers) else scores.sum()
 
 
 def _contrast(scores: Tensor, truth: Tensor, known: Tensor) -> Tensor:

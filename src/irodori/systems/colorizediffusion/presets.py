@@ -107,9 +107,10 @@ _TINY_SYSTEM = ColorizeDiffusionConfig(
     sketch_channels=(4, 8),
     hints_start_at_zero=False,
     encoder=ImageTextConfig(
-        image_size=16, patch_size=4, token_channels=16, vision=TowerConfig(channels=16, num_layers=1, num_heads=2),
+        image_size=16, patch_size=4, token_channels=16, stem=(8,),
+        vision=TowerConfig(channels=16, num_layers=1, num_heads=2),
         text=TowerConfig(channels=16, num_layers=1, num_heads=2), vocabulary_size=BYTE_VOCABULARY, alphabet="bytes",
-        text_skip=0, text_length=32,
+        text_skip=0, text_length=32, reads_colors=True, reads_parts=True,
     ),
     sampling=SamplingConfig(num_steps=3),
     objective=ObjectiveConfig(phases=("autoencoder", "image-text", "denoiser")),
@@ -152,9 +153,10 @@ _SMALL_SYSTEM = ColorizeDiffusionConfig(
     sketch_channels=(8, 24, 48, 64),
     hints_start_at_zero=False,
     encoder=ImageTextConfig(
-        image_size=64, patch_size=8, token_channels=128, vision=TowerConfig(channels=128, num_layers=4, num_heads=4),
+        image_size=128, patch_size=16, token_channels=128, stem=(16, 32, 64),
+        vision=TowerConfig(channels=128, num_layers=4, num_heads=4),
         text=TowerConfig(channels=64, num_layers=2, num_heads=4), vocabulary_size=BYTE_VOCABULARY, alphabet="bytes",
-        text_skip=0, text_length=32, reads_colors=True,
+        text_skip=0, text_length=32, reads_colors=True, reads_parts=True,
     ),
     sampling=SamplingConfig(reference_scale=1.5, spacing="trailing"),
 )  # fmt: skip

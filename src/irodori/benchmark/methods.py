@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -15,12 +15,14 @@ from irodori.benchmark import gmic
 from irodori.benchmark.baselines import BASELINES, baseline, ceiling_size
 from irodori.benchmark.cases import Case, Edit
 from irodori.benchmark.results import MethodKind
+from irodori.data.vocabulary import part_of
 from irodori.errors import ConfigError, InputError
 from irodori.image import Pixels
 from irodori.image_io import over_paper, read_image, to_gray
 from irodori.inference.colorizer import Colorizer
 from irodori.inference.finish import LineMode
 from irodori.inference.guidance import Hint
+from irodori.systems.text import TextEdit
 
 BASELINE_PREFIX = "baseline:"
 
@@ -42,7 +44,8 @@ class Question:
 class SystemMethod:
     """A system behind `Colorizer`: shipped name, weight file, folder or hub repository.
 
-    An edit is given as its tag to a system that takes tags, to any other as a hint in the part.
+    An edit is given as its tag to a system that takes tags, as a text edit of the part to one that takes text, and to
+    any other as a hint in the part.
     """
 
     kind: ClassVar[MethodKind] = "system"
@@ -71,15 +74,14 @@ class SystemMethod:
             "weights_sha256": self.colorizer.weights_hash,
             "image_size": str(self.colorizer.system.image_size),
             "seed": str(self.seed),
-            "edits": "as a tag, as strong as the edit's scale"
-            if self.takes_tags
-            else "as a hint in the middle of the part, between the color before and the color wished for",
+            "edits": _ASKED[self.asks_by],
         }
 
     @property
-    def takes_tags(self) -> bool:
-        """Whether edits are asked for in words."""
-        return "tags" in self.colorizer.system.takes
+    def asks_by(self) -> Literal["tag", "text", "hint"]:
+        """How edits are asked for."""
+        takes = self.colorizer.system.takes
+        return "tag" if "tags" in takes else "text" if "text" in takes else "hint"
 
     def can_answer(self, case: Case) -> bool:
         """Any case."""
@@ -89,8 +91,8 @@ class SystemMethod:
         """The colored sketch, ``(H, W, 3)``."""
         case = question.case
         references = [question.root / name for name in case.references]
-        wish = _tags(case.edit) if self.takes_tags else {"hints": _hints(question)}
         sketch, seed = question.root / case.sketch, self.seed + case.seed
+        wish = {"tag": _tags, "text": _texts, "hint": _hints}[self.asks_by](question)
         return self.colorizer(sketch, references, seed=seed, lines=self.lines, **wish).pixels
 
 
@@ -147,16 +149,33 @@ def make_method(
 # --- edits -----------------------------------------------------------------------------------------------------------
 
 
-def _tags(edit: Edit | None) -> dict[str, Any]:
+_ASKED = {
+    "tag": "as a tag, as strong as the edit's scale",
+    "text": "as a text edit of the part, its scale the usual one times the edit's",
+    "hint": "as a hint in the middle of the part, between the color before and the color wished for",
+}
+
+
+def _tags(question: Question) -> dict[str, Any]:
     """The edit as a tag; none at scale 0, which asks for nothing."""
-    return {"tags": {edit.tag: edit.scale}} if edit is not None and edit.scale > 0 else {}
+    edit = _asked(question)
+    return {} if edit is None else {"tags": {edit.tag: edit.scale}}
 
 
-def _hints(question: Question) -> tuple[Hint, ...]:
+def _texts(question: Question) -> dict[str, Any]:
+    """The edit in words, in the part that its tag is about."""
+    edit = _asked(question)
+    if edit is None:
+        return {}
+    words, place = edit.tag.replace("_", " "), part_of(edit.tag) or ""
+    return {"text": (TextEdit(target=words, control=place, scale=TextEdit.scale * edit.scale),)}
+
+
+def _hints(question: Question) -> dict[str, Any]:
     """The edit as a hint: in the part, far from its borders, between the color there before and the wished one."""
-    edit, case = question.case.edit, question.case
-    if edit is None or edit.scale == 0:
-        return ()
+    edit, case = _asked(question), question.case
+    if edit is None:
+        return {}
     if case.parts is None:
         raise InputError("the edit names a part, but the case has no map of parts")
     inside = to_gray(read_image(question.root / case.parts)) == edit.part
@@ -166,7 +185,13 @@ def _hints(question: Question) -> tuple[Hint, ...]:
         raise InputError("there is no picture to edit: the case before the edit has no answer")
     before = over_paper(read_image(question.before))
     x, y = middle(inside)
-    return (Hint(x, y, edit_color(edit, before[inside])),)
+    return {"hints": (Hint(x, y, edit_color(edit, before[inside])),)}
+
+
+def _asked(question: Question) -> Edit | None:
+    """The edit, if it asks for anything."""
+    edit = question.case.edit
+    return None if edit is None or edit.scale == 0 else edit
 
 
 def middle(inside: np.ndarray) -> tuple[int, int]:

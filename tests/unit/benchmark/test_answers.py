@@ -17,6 +17,7 @@ from irodori.benchmark.results import read_method
 from irodori.errors import ConfigError, InputError, WeightsError
 from irodori.image_io import read_metadata
 from irodori.inference.colorizer import Colorizer
+from irodori.systems.text import TextEdit
 
 QUIET = AnswerOptions(progress=False)
 
@@ -163,6 +164,33 @@ def test_an_edit_is_a_tag_for_who_takes_tags(bench, tmp_path):
     assert np.abs(half - (before + 255) / 2).max() <= 1
     assert (full == 255).all()
     assert "tag" in read_method(folder).about["edits"]
+    assert all(guidance.hints is None for guidance in system.given)
+
+
+class TextSystem(MirrorSystem):
+    """The mirror, where words whiten the picture as far as their scale says."""
+
+    takes = frozenset({"text"})
+
+    def paint(self, sketch_code, reference_code, noise, guidance):
+        share = sum(edit.scale for edit in guidance.text) / TextEdit.scale
+        output = super().paint(sketch_code, reference_code, noise, guidance)
+        return replace(output, image=output.image.lerp(torch.ones(()), share))
+
+
+def test_an_edit_is_in_words_for_who_takes_text(bench, tmp_path):
+    system = TextSystem()
+    folder = answer_cases(bench, tmp_path / "results", Asked(system), QUIET)
+    before, none, half, full = (
+        np.asarray(Image.open(folder / "answers" / f"edit-0{name}.png"))[40, 28].astype(int)
+        for name in ("", "-0", "-0.5", "-1")
+    )
+    assert (none == before).all()
+    assert np.abs(half - (before + 255) / 2).max() <= 1
+    assert (full == 255).all()
+    assert "text" in read_method(folder).about["edits"]
+    asked = [guidance.text[0] for guidance in system.given if guidance.text]
+    assert {(edit.target, edit.control) for edit in asked} == {("red hair", "hair")}
     assert all(guidance.hints is None for guidance in system.given)
 
 

@@ -180,32 +180,38 @@ SMALL_ENCODERS = Recipe(
     data=replace(_SMALL_DATA, recolor_share=0.0),
     training=replace(_SMALL_TRAINING, learning_rate=2e-3, ema=0.99),
 )
+SMALL_IMAGE_TEXT = replace(
+    SMALL_ENCODERS,
+    name="colorizediffusion/small-image-text",
+    about="Second: the image-text encoder alone; started from small-encoders",
+    system=replace(_SMALL_SYSTEM, objective=ObjectiveConfig(phases=("image-text",))),
+    training=replace(SMALL_ENCODERS.training, images=64_000, batch_size=32, seed=2),
+)
 SMALL_64 = Recipe(
     name="colorizediffusion/small-64",
-    about="Second: the denoising network at 64 px, where most is learned, without noise on tokens; started from "
-    "small-encoders",
+    about="Third: the denoising network at 64 px, without noise on tokens; started from small-image-text",
     system=replace(_SMALL_SYSTEM, image_size=64, objective=_SMALL_CLEAN),
     data=_SMALL_DATA,
     training=replace(_SMALL_TRAINING, images=80_000, batch_size=32),
 )
 SMALL_64_TOLD = Recipe(
     name="colorizediffusion/small-64-told",
-    about="Third: the attention is told the parts; started from small-64",
+    about="Fourth: the attention is told the parts; started from small-64",
     system=replace(_SMALL_SYSTEM, image_size=64, objective=replace(_SMALL_CLEAN, attention_weight=0.2)),
     data=_SMALL_DATA,
     training=replace(SMALL_64.training, images=40_000, learning_rate=7e-4, warmup_images=640, seed=2),
 )
 SMALL = Recipe(
     name="colorizediffusion/small",
-    about="What ships: the same at 128 px; started from small-64-told",
-    system=replace(_SMALL_SYSTEM, objective=SMALL_64_TOLD.system.objective),
+    about="What ships: the same at 128 px, the attention told with more weight; started from small-64-told",
+    system=replace(_SMALL_SYSTEM, objective=replace(_SMALL_CLEAN, attention_weight=1.0)),
     data=_SMALL_DATA,
-    training=replace(_SMALL_TRAINING, images=16_000, learning_rate=5e-4, seed=3),
+    training=replace(_SMALL_TRAINING, images=36_000, learning_rate=8e-4, warmup_images=320, seed=3),
 )
 SMALL_64_NOISY = replace(
     SMALL_64,
     name="colorizediffusion/small-64-noisy",
-    about="Stage I at 64 px, to be compared with small-64; started from small-encoders",
+    about="Stage I at 64 px, to be compared with small-64; started from small-image-text",
     system=replace(SMALL_64.system, objective=replace(_SMALL_CLEAN, token_noise="same-timestep")),
     training=replace(SMALL_64.training, images=64_000),
 )
@@ -218,6 +224,7 @@ SMALL_64_REFINED = replace(
 
 PRESETS = (
     SMALL_ENCODERS,
+    SMALL_IMAGE_TEXT,
     SMALL_64,
     SMALL_64_TOLD,
     SMALL,

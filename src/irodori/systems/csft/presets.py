@@ -41,7 +41,7 @@ _NETWORK = CSFTConfig(
     weights=LossWeights(perceptual=0.1, style=1, contextual=0.1, pseudo=10, align=10, adversarial=0.1),
 )
 
-EXACT = LossWeights(perceptual=0, style=0, contextual=0, pseudo=10, align=10, adversarial=0, coarse=5)
+EXACT = LossWeights(perceptual=0, style=0, contextual=0, pseudo=10, align=1, adversarial=0, coarse=5)
 """The objective of what ships: its pairs know the true color of every pixel, so that no other judge is needed."""
 
 SMALL_64 = Recipe(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -26,3 +27,16 @@ def test_weights_keep_their_values_under_another_configuration(tmp_path: Path):
     assert new.config.sampling.sampler == "ddim"
     assert all(torch.equal(value, new.state_dict()[name]) for name, value in old.state_dict().items())
     assert read_header(after).provenance == read_header(before).provenance
+
+
+def test_a_part_is_taken_from_another_file_with_its_configuration(tmp_path: Path):
+    recipe, files = preset("colorizediffusion/tiny"), [tmp_path / f"{name}.safetensors" for name in ("one", "other")]
+    plain = replace(recipe, system=replace(recipe.system, encoder=replace(recipe.system.encoder, stem=())))
+    for file, source in zip(files, (plain, recipe), strict=True):
+        save(file, header_of(source, 7), build_system("colorizediffusion", source.system).state_dict())
+    out = tmp_path / "out.safetensors"
+    subprocess.run([sys.executable, TOOLS / "exchange_part.py", files[0], "encoder", files[1], out], check=True)
+    one, other, found = load_system(files[0]), load_system(files[1]), load_system(out)
+    assert found.config.encoder.stem == other.config.encoder.stem != one.config.encoder.stem
+    for name, value in found.state_dict().items():
+        assert torch.equal(value, (other if name.startswith("encoder.") else one).state_dict()[name])

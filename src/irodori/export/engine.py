@@ -21,8 +21,8 @@ from irodori.systems.base import Attention, Guidance, Noise, Output, System
 
 ENGINES = ("auto", "torch", "onnxruntime")
 
-FASTER = frozenset({"scft"})
-"""Systems that ONNX Runtime computes faster than torch at every size that was measured."""
+FASTER = frozenset({"scft", "cnf"})
+"""Systems that ONNX Runtime computes faster than torch at the size of their shipped weights (docs/export.md)."""
 
 Say = Callable[[str], None]
 

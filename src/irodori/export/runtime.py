@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from typing import Any
@@ -36,6 +36,13 @@ def import_onnxruntime() -> Any:
     return onnxruntime
 
 
+def providers(available: Sequence[str]) -> list[tuple[str, dict[str, str]]]:
+    """What computes a graph, best first: OpenVINO where its build of ONNX Runtime is installed, else the CPU's own."""
+    openvino = {"device_type": "CPU", "precision": "FP32", "num_of_threads": str(torch.get_num_threads())}
+    wanted = [("OpenVINOExecutionProvider", openvino), ("CPUExecutionProvider", {})]
+    return [(name, options) for name, options in wanted if name in available]
+
+
 class Session:
     """One graph, ready to compute on the CPU with as many threads as torch uses."""
 
@@ -46,7 +53,9 @@ class Session:
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3  # errors alone
         try:
-            self._session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            self._session = runtime.InferenceSession(
+                data, options, providers=providers(runtime.get_available_providers())
+            )
         except Exception as error:  # its errors have no common base
             reason = str(error).split("\n")[0]
             raise WeightsError(f"a graph cannot be opened by onnxruntime ({reason}): export it again") from error

@@ -16,6 +16,7 @@ from irodori.errors import InputError, MissingPackageError
 from irodori.export import engine, store
 from irodori.export.engine import OnnxEngine, choose_engine
 from irodori.export.onnx_files import export_system
+from irodori.export.runtime import import_onnxruntime, providers
 from irodori.inference.colorizer import Colorizer
 from irodori.inference.guidance import Hint
 from irodori.systems import SYSTEMS
@@ -178,9 +179,15 @@ def test_an_engine_that_does_not_fit_is_refused(kept, monkeypatch, tmp_path):
         choose_engine("onnxruntime", stamp(), HASH, CPU, say_nothing)
 
 
-def test_onnxruntime_is_told_not_to_report(monkeypatch):
-    from irodori.export.runtime import import_onnxruntime
+def test_openvino_computes_where_its_build_is_installed():
+    assert [name for name, _ in providers(["CPUExecutionProvider"])] == ["CPUExecutionProvider"]
+    (first, options), (second, _) = providers(["CPUExecutionProvider", "OpenVINOExecutionProvider"])
+    assert (first, second) == ("OpenVINOExecutionProvider", "CPUExecutionProvider")
+    assert options["num_of_threads"] == str(torch.get_num_threads())
+    assert options["precision"] == "FP32"
 
+
+def test_onnxruntime_is_told_not_to_report(monkeypatch):
     monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
     import_onnxruntime()
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"

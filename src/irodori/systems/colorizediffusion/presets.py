@@ -158,7 +158,7 @@ _SMALL_SYSTEM = ColorizeDiffusionConfig(
         text=TowerConfig(channels=64, num_layers=2, num_heads=4), vocabulary_size=BYTE_VOCABULARY, alphabet="bytes",
         text_skip=0, text_length=32, reads_colors=True, reads_parts=True,
     ),
-    sampling=SamplingConfig(reference_scale=1.5, spacing="trailing"),
+    sampling=SamplingConfig(num_steps=4, reference_scale=1.5, spacing="trailing"),
 )  # fmt: skip
 _MOVED = WarpOptions(tps=0.03, move=0.2, scale=(0.6, 1.25), mirror=0.5, rotate_degrees=15)
 _SMALL_DATA = DataOptions(

@@ -77,6 +77,11 @@ class Page:
     def choose(self, label, path):
         self.page.set_input_files(f"input[type=file][aria-label='{label}']", path)
 
+    def take(self, tool):
+        """Picks a tool by its name, and waits until the easel has it."""
+        self.page.click(f"button[aria-label^='{tool} (']")
+        self.page.wait_for_selector(f".easel[data-tool='{tool.lower()}']")
+
     def click_picture(self, x, y):
         """At shares of the easel."""
         box = self.page.locator(".easel-canvas").bounding_box()

@@ -60,7 +60,7 @@ def test_an_artists_way_through_it(studio, files, address, tmp_path):
     page.fill(".tools input[type=color]", "#2060c0")
     page.dispatch_event(".tools input[type=color]", "change")
     page.wait_for_selector("text=#2060c0")
-    page.click("button[aria-label='Hint (B)']")
+    studio.take("Hint")
     studio.after(lambda: studio.click_picture(0.5, 0.5))
     hinted, _ = studio.download("png")
     assert tuple(read_image(hinted)[60, 80]) == (0x20, 0x60, 0xC0)
@@ -100,7 +100,7 @@ def test_colors_sources_and_comparison(studio, files):
     studio.after(lambda: studio.choose("Add reference", files / "second.png"))
 
     # A click shows where a color came from.
-    page.click("button[aria-label='Source (S)']")
+    studio.take("Source")
     studio.click_picture(0.5, 0.5)
     page.wait_for_selector(".mark.shown")
     assert "of the attention" in page.inner_text(".status")

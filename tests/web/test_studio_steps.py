@@ -65,8 +65,7 @@ def test_masks_are_painted_over_the_sketch_and_over_the_reference(studio, opened
     page = studio.page
     page.click("role=tab[name='More']")
     studio.after(lambda: page.check("label:has-text('Foreground and background apart') input"))
-    page.click("button[aria-label='Mask (M)']")
-    page.wait_for_selector(".easel[data-tool=mask]")
+    studio.take("Mask")
     studio.after(lambda: studio.click_picture(0.5, 0.5))
     page.select_option("select[aria-label='The Mask tool paints']", "reference")
     page.wait_for_function("document.querySelector('.easel-canvas').ariaLabel.includes('96 by 96')")
@@ -82,7 +81,7 @@ def test_masks_are_painted_over_the_sketch_and_over_the_reference(studio, opened
     studio.after(lambda: page.click("button[aria-label='Move (H)']"))  # the coloring is on the easel again
     assert "160 by 120" in page.get_attribute(".easel-canvas", "aria-label")
     page.reload()
-    page.click("button[aria-label='Mask (M)']")
+    studio.take("Mask")
     page.wait_for_function("document.querySelector('.easel-canvas').ariaLabel.includes('96 by 96')")
     studio.click_picture(0.6, 0.5)  # goes on from what was painted
     page.wait_for_selector(".status:has-text('Colored in')")

@@ -88,10 +88,12 @@ class Worker:
         """
         job = Job(work, progress or Progress())
         self._submit(job)
+        future = asyncio.wrap_future(job.future)
         try:
-            return await self._wait(job, asyncio.wrap_future(job.future), timeout, gone)
+            return await self._wait(job, future, timeout, gone)
         finally:
             self._drop(job)
+            future.cancel()  # nobody asks any more what a job that was given up ends with
 
     def _submit(self, job: Job) -> None:
         with self._changed:

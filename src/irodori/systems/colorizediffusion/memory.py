@@ -73,7 +73,7 @@ class _Work:
             "sketch": (("sketch_encoder",), lambda: self.parts["sketch_encoder"](self._empty(3, *self.size))),
             "reference": (
                 ("encoder", "projection", "threshold_embedder", "recovery"),
-                lambda: self.parts["encoder"].vision(self._empty(3, side, side)),
+                lambda: self.parts["encoder"].vision(self.parts["encoder"].stem(self._empty(3, side, side))),
             ),
             "denoising": (("unet",), self._denoise),
             "decoding": (("vae",), lambda: self.parts["vae"].decode(self._latents(self.batch))),

@@ -156,6 +156,13 @@ class TagSystem(MirrorSystem):
 def test_an_edit_is_a_tag_for_who_takes_tags(bench, tmp_path):
     system = TagSystem()
     folder = answer_cases(bench, tmp_path / "results", Asked(system), QUIET)
+    check_whitened(folder)
+    assert "tag" in read_method(folder).about["edits"]
+    assert all(guidance.hints is None for guidance in system.given)
+
+
+def check_whitened(folder):
+    """The picture grows white as the edit grows strong."""
     before, none, half, full = (
         np.asarray(Image.open(folder / "answers" / f"edit-0{name}.png"))[40, 28].astype(int)
         for name in ("", "-0", "-0.5", "-1")
@@ -163,8 +170,6 @@ def test_an_edit_is_a_tag_for_who_takes_tags(bench, tmp_path):
     assert (none == before).all()
     assert np.abs(half - (before + 255) / 2).max() <= 1
     assert (full == 255).all()
-    assert "tag" in read_method(folder).about["edits"]
-    assert all(guidance.hints is None for guidance in system.given)
 
 
 class TextSystem(MirrorSystem):
@@ -181,13 +186,7 @@ class TextSystem(MirrorSystem):
 def test_an_edit_is_in_words_for_who_takes_text(bench, tmp_path):
     system = TextSystem()
     folder = answer_cases(bench, tmp_path / "results", Asked(system), QUIET)
-    before, none, half, full = (
-        np.asarray(Image.open(folder / "answers" / f"edit-0{name}.png"))[40, 28].astype(int)
-        for name in ("", "-0", "-0.5", "-1")
-    )
-    assert (none == before).all()
-    assert np.abs(half - (before + 255) / 2).max() <= 1
-    assert (full == 255).all()
+    check_whitened(folder)
     assert "text" in read_method(folder).about["edits"]
     asked = [guidance.text[0] for guidance in system.given if guidance.text]
     assert {(edit.target, edit.control) for edit in asked} == {("red hair", "hair")}
